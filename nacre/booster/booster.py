@@ -1,0 +1,158 @@
+"""A loaded XGBoost model that scores rows and blocks of rows with the library's own float32 bits."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nacre.booster import source
+from nacre.booster.forest import NO_TERM, Forest
+from nacre.booster.objectives import OBJECTIVES, Score
+from nacre.booster.reader import Model, read
+from nacre.errors import ModelError, NacreError, RowError, SchemaError
+
+FEW = 6
+"""Blocks up to this many rows are scored row by row, which is faster there."""
+
+Margins = Callable[[Sequence[float]], list[float]]
+Rounding = Callable[[Sequence[float]], tuple[float, ...]]
+Scoring = Callable[[tuple[float, ...]], Score]
+
+
+def load(path_or_bytes: str | Path | bytes, env: Mapping[str, str] | None = None) -> Booster:
+    """Read an XGBoost model: JSON or UBJSON, whatever the file is called.
+
+    A pickle is refused unless `env` (default: the process's) has ``NACRE_ALLOW_PICKLE=true``. Raises ModelError, or
+    UnsupportedError for what is well-formed but cannot be scored here, naming the file.
+    """
+    env = os.environ if env is None else env
+    if isinstance(path_or_bytes, bytes):
+        return Booster(read(path_or_bytes, env))
+    try:
+        return Booster(read(Path(path_or_bytes).read_bytes(), env))
+    except OSError as error:
+        raise ModelError("the model cannot be read", got=error.strerror, file=str(path_or_bytes)) from None
+    except NacreError as error:
+        raise error.at(file=str(path_or_bytes)) from None
+
+
+class Booster:
+    """Scores as `xgboost.Booster.predict` does; both paths below give the same bits.
+
+    `row(values)` scores one row given as `num_features` numbers (NaN is missing), rounded to float32 first, and
+    returns a float, or a tuple of floats where the library returns a vector.
+    """
+
+    row: Callable[[Sequence[float]], Score]
+    round: Rounding
+    """The first half of `row`: `num_features` numbers rounded to float32, too large ones to an infinity."""
+    score: Scoring
+    """The second half of `row`."""
+
+    def __init__(self, model: Model):
+        self.objective = model.objective
+        self.num_features = model.num_features
+        self.num_groups = model.num_groups
+        self.num_class = model.num_class
+        self.num_trees = len(model.trees)
+        self.feature_names = model.feature_names
+        self.pickled = model.pickled
+        self.source: str | None = None
+        """The generated row function, None where the model is too large for one or linear."""
+        link, self._transform = OBJECTIVES[model.objective]
+        base = [link(score) for score in model.base_score] if link and model.fitted else model.base_score
+        self._base = np.array(base, np.float32)
+        self._weights = model.weights
+        self._forest = Forest(model.trees, model.num_groups)
+        self._row_margins = self._compiled()
+        self.round, self.score, self.row = self._row_functions()
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """Scores of a block: float32 (rows, num_features), NaN missing, to float32 (rows,), or (rows, groups) where
+        the library returns a vector a row."""
+        x = np.asarray(x, np.float32)
+        if x.ndim != 2 or x.shape[1] != self.num_features:
+            raise SchemaError("wrong shape", expected=f"(rows, {self.num_features})", got=x.shape)
+        if self.source is not None and len(x) <= FEW:
+            return self._shaped([self.row(values) for values in x.tolist()])
+        margins = self._linear(x) if self._weights is not None else self._forest.margins(x, self._base)
+        if self._transform is None:
+            return margins[:, 0] if self.num_groups == 1 else margins
+        return self._shaped([self._transform(values) for values in margins.tolist()])
+
+    def _shaped(self, scores: list[Score]) -> np.ndarray:
+        if scores:
+            return np.array(scores, np.float32)
+        vector = self.num_groups > 1 and self.objective != "multi:softmax"
+        return np.empty((0, self.num_groups) if vector else 0, np.float32)
+
+    def _linear(self, x: np.ndarray) -> np.ndarray:
+        """gblinear: bias plus base score, then a rounded product and a rounded sum a present column, in order.
+        The library takes the first base score for every group."""
+        assert self._weights is not None
+        weights, bias = self._weights[:-1], self._weights[-1]
+        out = np.empty((len(x), self.num_groups), np.float32)
+        absent = np.isnan(x)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for group in range(self.num_groups):
+                terms = np.where(absent, NO_TERM, x * weights[:, group])
+                first = np.full((len(x), 1), bias[group] + self._base[0], np.float32)
+                out[:, group] = np.add.accumulate(np.concatenate([first, terms], axis=1), axis=1)[:, -1]
+        return out
+
+    def _compiled(self) -> Margins:
+        """One row's margins: generated code where it fits, else the block's own walk."""
+        if self._weights is not None:
+            return lambda values: self._linear(np.array([values], np.float32))[0].tolist()
+        if not source.fits(self._forest):
+            return lambda values: self._forest.margins(np.array([values], np.float32), self._base)[0].tolist()
+        self.source, names, width = source.generate(self._forest, self._base.tolist())
+        return _summed(source.compile_terms(self.source, names), self.num_groups, width)
+
+    def _row_functions(self) -> tuple[Rounding, Scoring, Callable[[Sequence[float]], Score]]:
+        """Closures rather than methods: a request pays for no attribute look-up."""
+        size = struct.Struct(f"{self.num_features}f")
+        pack, unpack, margins, transform = size.pack, size.unpack, self._row_margins, self._transform
+        alone = self.num_groups == 1
+
+        def rounded(values: Sequence[float]) -> tuple[float, ...]:
+            try:
+                return unpack(pack(*values))
+            except struct.error:
+                raise self._refused(values) from None
+
+        def score(values: tuple[float, ...]) -> Score:
+            found = margins(values)
+            if transform is not None:
+                return transform(found)
+            return found[0] if alone else tuple(found)
+
+        return rounded, score, lambda values: score(rounded(values))
+
+    def _refused(self, values: Sequence[Any]) -> NacreError:
+        """Why a row could not be rounded to float32."""
+        if len(values) != self.num_features:
+            return SchemaError("wrong number of values", expected=self.num_features, got=len(values))
+        number, value = next((at, value) for at, value in enumerate(values) if not isinstance(value, (int, float)))
+        return RowError("not a number", expected="a number or NaN", got=value, field=self.name(number))
+
+    def name(self, feature: int) -> str:
+        """The feature's own name, else its number counted from 0, as the library has it."""
+        return self.feature_names[feature] if feature < len(self.feature_names) else f"f{feature}"
+
+
+def _summed(terms: source.Terms, groups: int, width: int) -> Margins:
+    accumulate, from_buffer, single = np.add.accumulate, np.frombuffer, np.float32
+    if groups == 1:
+        return lambda values: [accumulate(from_buffer(terms(values), single)).item(-1)]
+
+    def margins(values: Sequence[float]) -> list[float]:
+        table = from_buffer(terms(values), single).reshape(groups, width)
+        return accumulate(table, 1)[:, -1].tolist()  # type: ignore[no-any-return]
+
+    return margins

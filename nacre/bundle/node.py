@@ -1,0 +1,49 @@
+"""A bundle in memory, read and audited but not built: the tree of nodes with their raw attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from nacre.bundle.values import Value
+
+Port = tuple[str, str]
+"""(port name, column name)"""
+
+
+@dataclass
+class Node:
+    """One folder of a bundle: a model, and for all but ensemble members its name and ports."""
+
+    op: str
+    name: str
+    attributes: dict[str, Value] = field(default_factory=dict)
+    inputs: list[Port] = field(default_factory=list)
+    outputs: list[Port] = field(default_factory=list)
+    children: list[Node] = field(default_factory=list)
+    """Children of a pipeline, in execution order."""
+    members: list[Node] = field(default_factory=list)
+    """Trees of an ensemble, sub-models of one-vs-rest: folders with a model file and no node file."""
+    files: dict[str, bytes] = field(default_factory=dict)
+    """Other files of this folder, such as ``tree.json``, by name."""
+    path: str = "root"
+
+    def walk(self) -> Iterator[Node]:
+        """This node and all its pipeline children, in execution order; members are part of their node."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+
+@dataclass
+class Bundle:
+    """bundle.json and the root node."""
+
+    uid: str
+    name: str
+    format: str
+    version: str
+    root: Node
+    timestamp: str = ""
+    source: str = ""
+    notes: dict[str, bytes] = field(default_factory=dict)

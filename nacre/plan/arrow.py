@@ -1,0 +1,191 @@
+"""Arrow in, Arrow out: a user's data to the columns of a plan, and a plan's columns to a table."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from nacre.errors import SchemaError
+from nacre.formats.javatext import text_of
+from nacre.plan.frame import Bools, Column, ExplicitVectors, Scalars, Texts, Vectors
+from nacre.plan.types import Type
+
+VECTOR_UDT = pa.struct(
+    [("type", pa.int8()), ("size", pa.int32()), ("indices", pa.list_(pa.int32())), ("values", pa.list_(pa.float64()))]
+)
+"""Spark's VectorUDT as it stands in Parquet: type 0 sparse, 1 dense."""
+
+
+def as_table(data: Any) -> pa.Table:
+    """pyarrow Table or RecordBatch, pandas, polars, anything with an Arrow stream, or a dict of lists, as a table."""
+    if isinstance(data, pa.Table):
+        return data
+    if isinstance(data, pa.RecordBatch):
+        return pa.Table.from_batches([data])
+    if isinstance(data, Mapping):
+        return pa.table({name: _array(name, values) for name, values in data.items()})
+    if type(data).__module__.startswith("pandas."):
+        return _from_pandas(data)
+    if hasattr(data, "__arrow_c_stream__"):
+        return pa.table(data)
+    if hasattr(data, "to_arrow"):
+        return data.to_arrow()
+    raise SchemaError(
+        "data of an unknown kind", expected="a pyarrow, pandas or polars table or a dict of lists", got=type(data).__name__
+    )
+
+
+def _array(name: str, values: Any) -> pa.Array | pa.ChunkedArray:
+    if isinstance(values, (pa.Array, pa.ChunkedArray)):
+        return values
+    try:
+        return pa.array(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+        if isinstance(values, Sequence) and all(v is None or isinstance(v, (int, float)) for v in values):
+            return pa.array([None if v is None else float(v) for v in values], pa.float64())
+        raise SchemaError("values of several types in one column", expected="one type", got=values, field=name) from None
+
+
+def _from_pandas(frame: Any) -> pa.Table:
+    """NaN in a float column stays NaN, as Spark has it; None and NaN in an object column are nulls."""
+    arrays = {}
+    for name in frame.columns:
+        series = frame[name]
+        floats = isinstance(series.dtype, np.dtype) and series.dtype.kind == "f"
+        arrays[str(name)] = pa.array(series.to_numpy(), from_pandas=False) if floats else pa.Array.from_pandas(series)
+    return pa.table(arrays)
+
+
+def column_in(table: pa.Table, name: str, wanted: Type) -> Column:
+    """A raw column of the table as the plan wants it. Raises SchemaError on a missing column or another type."""
+    if name not in table.column_names:
+        close = difflib.get_close_matches(name, table.column_names, 1)
+        fix = f"Did you mean {close[0]!r}?" if close else None
+        raise SchemaError("a column is missing", expected=f"{name}: {wanted}", got=table.column_names, field=name, fix=fix)
+    array = table.column(name).combine_chunks()
+    if isinstance(array, pa.ChunkedArray):  # combine_chunks may leave an empty or over-long column chunked
+        array = array.chunk(0) if array.num_chunks else pa.array([], array.type)
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    if pa.types.is_null(array.type):
+        array = array.cast(wanted.arrow())
+    if wanted.shape == "vector":
+        return _vectors(array, name, wanted)
+    if wanted.base == "string":
+        return Texts(_texts(array, name))
+    return _scalars(array, name, wanted)
+
+
+def _scalars(array: pa.Array, name: str, wanted: Type) -> Scalars:
+    kind = array.type
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind) or pa.types.is_decimal(kind)):
+        raise SchemaError("column of another type", expected=f"{name}: {wanted}", got=str(kind), field=name)
+    null = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else None
+    try:
+        array = array.cast(wanted.arrow(), safe=wanted.base not in ("double", "float"))
+    except pa.ArrowInvalid as error:
+        raise SchemaError("column of another type", expected=f"{name}: {wanted}", got=f"{kind}: {error}", field=name) from None
+    if null is not None:
+        array = array.fill_null(False if wanted.base == "boolean" else 0)
+    return Scalars(array.to_numpy(zero_copy_only=False), null)
+
+
+def _texts(array: pa.Array, name: str) -> pa.Array:
+    kind = array.type
+    if pa.types.is_string(kind):
+        return array
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return array.cast(pa.string())
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        single = pa.types.is_float32(kind)
+        values = (None if v is None else text_of(np.float32(v) if single else v) for v in array.to_pylist())
+        return pa.array(values, pa.string())
+    raise SchemaError("column of another type", expected=f"{name}: string", got=str(kind), field=name)
+
+
+def _vectors(array: pa.Array, name: str, wanted: Type) -> Vectors:
+    null = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else None
+    if pa.types.is_struct(array.type) and {field.name for field in array.type} >= {"type", "size", "indices", "values"}:
+        return _from_udt(array, name, wanted, null)
+    kind = array.type
+    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)):
+        raise SchemaError("column of another type", expected=f"{name}: {wanted}", got=str(kind), field=name)
+    size = wanted.size or 0
+    lengths = pc.list_value_length(array).fill_null(size).to_numpy()
+    _same_size(lengths, size, name)
+    flat = pc.list_flatten(array)
+    if flat.null_count:
+        raise SchemaError("a null inside a vector", expected="numbers", got=None, field=name)
+    values = flat.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    matrix = np.zeros((size, len(array)))
+    rows = slice(None) if null is None else ~null
+    matrix[:, rows] = values.reshape(-1, size).T if size else np.empty((0, len(array)))
+    return Vectors(matrix, null)
+
+
+def _same_size(lengths: np.ndarray, size: int, name: str) -> None:
+    bad = np.flatnonzero(lengths != size)
+    if len(bad):
+        row = int(bad[0])
+        raise SchemaError("vector of another size", expected=f"{size} entries", got=int(lengths[row]), row=row + 1, field=name)
+
+
+def _from_udt(array: pa.Array, name: str, wanted: Type, null: Bools | None) -> Vectors:
+    size = wanted.size or 0
+    rows = array.to_pylist()
+    lengths = np.array([size if r is None else r["size"] if r["type"] == 0 else len(r["values"]) for r in rows], np.int64)
+    _same_size(lengths, size, name)
+    matrix, entries = np.zeros((size, len(rows))), np.ones((size, len(rows)), bool)
+    sparse = np.array([r is not None and r["type"] == 0 for r in rows], bool)
+    for i, r in enumerate(rows):
+        if r is None:
+            continue
+        if sparse[i]:
+            entries[:, i] = False
+            entries[r["indices"], i] = True
+            matrix[r["indices"], i] = r["values"]
+        else:
+            matrix[:, i] = r["values"]
+    return ExplicitVectors(matrix, null, sparse, entries)
+
+
+def column_out(column: Column, given: Type, vectors: str) -> pa.Array:
+    """A plan's column as Arrow. `vectors` is "dense" (list<double>) or "sparse" (Spark's VectorUDT struct)."""
+    if isinstance(column, Texts):
+        return column.array
+    if isinstance(column, Scalars):
+        return pa.array(column.values, given.arrow(), mask=column.null)
+    return _udt_out(column) if vectors == "sparse" else _dense_out(column)
+
+
+def _dense_out(column: Vectors) -> pa.Array:
+    matrix = column.matrix
+    size, rows = matrix.shape
+    offsets = np.arange(rows + 1, dtype=np.int64) * size
+    if offsets[-1] >= 1 << 31:
+        raise SchemaError("too many numbers for one table", expected="fewer than 2^31", got=int(offsets[-1]), fix="Score fewer rows at a time")
+    values = np.ascontiguousarray(matrix.T).reshape(-1)
+    mask = None if column.null is None else pa.array(column.null)
+    return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), pa.array(values), mask=mask)
+
+
+def _udt_out(column: Vectors) -> pa.Array:
+    sparse, entries = column.stored()
+    dense_rows = ~sparse[:, None]
+    keep = entries.T | dense_rows
+    values = np.ascontiguousarray(column.matrix.T)[keep]
+    indices = np.broadcast_to(np.arange(column.size, dtype=np.int32), keep.shape)[keep]
+    offsets = np.concatenate([[0], np.cumsum(keep.sum(axis=1))]).astype(np.int32)
+    not_sparse = pa.array(~sparse)
+    # A null list's offsets must still lie in order: the indices of dense rows are there, behind a null.
+    lists = pa.ListArray.from_arrays(pa.array(offsets), pa.array(indices), mask=not_sparse)
+    numbers = pa.ListArray.from_arrays(pa.array(offsets), pa.array(values))
+    sizes = pa.array(np.full(len(sparse), column.size, np.int32), mask=~sparse)
+    kinds = pa.array((~sparse).astype(np.int8))
+    mask = None if column.null is None else pa.array(column.null)
+    return pa.StructArray.from_arrays([kinds, sizes, lists, numbers], fields=list(VECTOR_UDT), mask=mask)

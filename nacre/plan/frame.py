@@ -1,0 +1,216 @@
+"""Columns in memory while a columns plan runs: scalars, texts and vectors, and what a stage returns.
+
+Vectors are kept column by column, an array of shape (size, rows), because that is how stages read and write them.
+Which rows Spark would hold as SparseVector, and which entries such a row stores, is kept apart from the numbers and
+worked out only when somebody asks (`Vectors.stored`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nacre.errors import RowError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+Rows = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Scalars:
+    """Numbers, shape (rows,), of any dtype; `null` marks nulls (their value is arbitrary), None if there are none."""
+
+    values: np.ndarray
+    null: Bools | None = None
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def doubles(self) -> Floats:
+        """The values as float64; nulls are NaN."""
+        values = self.values.astype(np.float64, copy=False)
+        return values if self.null is None else np.where(self.null, np.nan, values)
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Strings, an Arrow string array with nulls."""
+
+    array: pa.Array
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+
+class Vectors:
+    """Vectors of one size, `matrix` of shape (size, rows); `null` marks null vectors.
+
+    `sparse` tells which rows are SparseVectors: False none, True all, or a function of this column's *pattern*.
+    `pattern` is the column whose non-zero entries are the stored ones: a scaled vector stores the entries that its
+    input stored. None means this column itself.
+    """
+
+    __slots__ = ("_matrix", "null", "pattern", "sparse")
+
+    def __init__(
+        self,
+        matrix: Floats,
+        null: Bools | None = None,
+        sparse: bool | Callable[[Bools], Bools] = False,
+        pattern: Vectors | None = None,
+    ):
+        self._matrix = matrix
+        self.null = null
+        self.sparse = sparse
+        self.pattern = pattern
+
+    @property
+    def matrix(self) -> Floats:
+        return self._matrix
+
+    @property
+    def size(self) -> int:
+        return len(self.matrix)
+
+    def __len__(self) -> int:
+        return int(self.matrix.shape[1])
+
+    def write(self, out: Floats) -> None:
+        """Copy the numbers into `out`, shape (size, rows); -0.0 becomes 0.0, as Spark's assembler drops zeros."""
+        np.add(self.matrix, 0.0, out=out)
+
+    def like(self, matrix: Floats) -> Vectors:
+        """Other numbers stored in the same places."""
+        return Vectors(matrix, self.null, self.sparse, self.pattern or self)
+
+    def entries(self) -> Bools:
+        """Which entries a sparse row would store, shape (size, rows)."""
+        return (self.pattern or self).matrix != 0.0
+
+    def stored(self) -> tuple[Bools, Bools]:
+        """(which rows are sparse, shape (rows,); which entries are stored in them, shape (size, rows))."""
+        entries = self.entries()
+        if callable(self.sparse):
+            return self.sparse(entries), entries
+        return np.full(len(self), self.sparse), entries
+
+
+class ExplicitVectors(Vectors):
+    """Vectors from outside, whose stored entries are given rather than derived."""
+
+    __slots__ = ("_entries",)
+
+    def __init__(self, matrix: Floats, null: Bools | None, sparse_rows: Bools, entries: Bools):
+        super().__init__(matrix, null, lambda _: sparse_rows)
+        self._entries = entries
+
+    def entries(self) -> Bools:
+        return self._entries
+
+
+class OneHot(Vectors):
+    """One-hot vectors kept as codes (`-1`: no entry is set) until somebody needs the numbers."""
+
+    __slots__ = ("codes", "width")
+
+    def __init__(self, codes: npt.NDArray[np.int32], width: int, null: Bools | None = None):
+        super().__init__(np.empty((0, 0)), null, True)
+        self.codes = codes
+        self.width = width
+
+    @property
+    def matrix(self) -> Floats:
+        if self._matrix.shape != (self.width, len(self.codes)):
+            self._matrix = np.empty((self.width, len(self.codes)))
+            self.write(self._matrix)
+        return self._matrix
+
+    @property
+    def size(self) -> int:
+        return self.width
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def write(self, out: Floats) -> None:
+        if self.width <= 16:
+            for code in range(self.width):
+                np.equal(self.codes, code, out=out[code])
+            return
+        out[:] = 0.0
+        rows = np.flatnonzero(self.codes >= 0)
+        out[self.codes[rows], rows] = 1.0
+
+
+Column = Scalars | Texts | Vectors
+
+
+def compressed(spark_4: bool) -> Callable[[Bools], Bools]:
+    """Spark's rule for ``Vector.compressed``: which rows are smaller as SparseVector.
+
+    Spark 4: 3·nnz + 4 < 2·size; Spark 3: 1.5·(nnz + 1) < size (both observed for every size up to 40).
+    """
+
+    def rule(entries: Bools) -> Bools:
+        stored = entries.sum(axis=0)
+        size = len(entries)
+        return 3 * stored + 4 < 2 * size if spark_4 else 1.5 * (stored + 1) < size
+
+    return rule
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Rows that a stage refuses, one reason. `got` gives the offending value of a row number (from 0)."""
+
+    rows: Rows
+    field: str
+    message: str | Callable[[int], str]
+    expected: str
+    got: Callable[[int], Any]
+    fix: str | None = None
+
+    def error(self, row: int, node: str | None = None) -> RowError:
+        """The error for one of the rows; an error counts rows from 1."""
+        message = self.message(row) if callable(self.message) else self.message
+        got = self.got(row)
+        return RowError(message, expected=self.expected, got=got, fix=self.fix, row=row + 1, field=self.field, node=node)
+
+
+@dataclass(slots=True)
+class Result:
+    """What a stage made of its input columns: its output columns, the rows it drops, and those it refuses."""
+
+    outputs: Sequence[Column]
+    dropped: Rows | None = None
+    failed: list[Failed] = field(default_factory=list)
+
+    def fail(self, mask: Bools, field: str, message: str | Callable[[int], str], **known: Any) -> None:
+        """Refuse the rows where `mask` is true; nothing happens when there are none."""
+        rows = np.flatnonzero(mask)
+        if len(rows):
+            self.failed.append(Failed(rows, field, message, **known))
+
+    def drop(self, mask: Bools) -> None:
+        rows = np.flatnonzero(mask)
+        if len(rows):
+            self.dropped = rows if self.dropped is None else np.union1d(self.dropped, rows)
+
+
+def either(*masks: Bools | None) -> Bools | None:
+    """Where any of the masks is true; None when all are None."""
+    known = [mask for mask in masks if mask is not None]
+    if not known:
+        return None
+    out = known[0]
+    for mask in known[1:]:
+        out = out | mask
+    return out

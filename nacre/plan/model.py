@@ -1,0 +1,246 @@
+"""A loaded model: a bundle's stages with their types resolved, and the two plans over them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nacre.bundle.node import Bundle, Node
+from nacre.bundle.reader import read
+from nacre.errors import RowError, SchemaError, SetupError, UnsupportedError
+from nacre.plan import rows
+from nacre.plan.columns import Outcome, needed, run
+from nacre.plan.frame import Scalars, Texts
+from nacre.plan.rowcode import Dropped
+from nacre.plan.sparkschema import from_spark_json
+from nacre.plan.types import STRING, Type
+from nacre.stages import REGISTRY, Context, Stage
+from nacre.stages.pipeline import Pipeline, leaves
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MODES = ("spark", "mleap")
+
+
+def load(path: str | os.PathLike[str], mode: str = "spark") -> Model:
+    """Load a bundle: a zip, a tar.gz or a directory.
+
+    Args:
+        path: the bundle.
+        mode: "spark" gives Spark's numbers, "mleap" MLeap's own where the two differ.
+
+    Raises:
+        BundleError: the artefact is broken or unsafe; names the file and the field.
+        UnsupportedError: it holds an op that nothing here can score; names the op, its node and the known ops.
+    """
+    if mode not in MODES:
+        raise SetupError("unknown mode", expected=" or ".join(MODES), got=mode)
+    return Model(read(path), mode)
+
+
+def build(root: Node, context: Context) -> list[Stage]:
+    """The stages of a node tree, in execution order."""
+    nodes = list(leaves(root))
+    unknown = [node for node in nodes if node.op not in REGISTRY]
+    if unknown:
+        node = unknown[0]
+        raise UnsupportedError(
+            f"unknown op {node.op!r}", expected=f"one of {', '.join(sorted(REGISTRY))}",
+            got=", ".join(f"{each.op} (node {each.name})" for each in unknown), file=f"{node.path}/model.json", node=node.name,
+        )  # fmt: skip
+    return [REGISTRY[node.op](node, context) for node in nodes]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One output column of many rows, for callers that want numbers rather than a table.
+
+    `values` has an entry a row, dropped and failed ones included (theirs are arbitrary): float64 of shape (rows,), for
+    vectors (rows, size), for texts a list. `dropped` counts rows from 0; the errors in `failed` count from 1.
+    """
+
+    values: Any
+    null: np.ndarray | None
+    dropped: list[int]
+    failed: list[RowError]
+
+
+class Model:
+    """A bundle ready to score. It never changes and may be used from many threads."""
+
+    def __init__(self, bundle: Bundle, mode: str = "spark"):
+        self.bundle = bundle
+        self.mode = mode
+        root = bundle.root
+        own = Pipeline(root, Context()) if root.op == Pipeline.op else None
+        version = getattr(own, "spark_version", None)
+        self.stages = build(root, Context(mode, spark_4=mode == "spark" and not (version or "4").startswith("3")))
+        known = from_spark_json(json.loads(own.input_schema)) if own is not None and own.input_schema else {}  # type: ignore[attr-defined]
+        self.inputs: dict[str, Type] = raw_columns(self.stages, known)
+        """Type of each raw column the model needs."""
+        self.types = dict(self.inputs)
+        for stage in self.stages:
+            types = stage.types([self.types[name] for name in stage.input_names])
+            self.types.update(zip(stage.output_names, types, strict=True))
+        made = [name for stage in self.stages for name in stage.output_names]
+        self.outputs: dict[str, Type] = {name: self.types[name] for name in dict.fromkeys(made)}
+        """Type of each column the model makes, in Spark's order."""
+        self._functions: dict[tuple[str, ...] | None, Callable[..., Any]] = {}
+
+    def __repr__(self) -> str:
+        ops = ", ".join(stage.op for stage in self.stages)
+        return f"Model({self.bundle.source!r}, mode={self.mode!r}: {ops})"
+
+    @property
+    def default_output(self) -> str | None:
+        """The last column the model makes."""
+        return next(reversed(self.outputs), None)
+
+    @cached_property
+    def input_schema(self) -> pa.Schema:
+        """The raw columns the model needs; vectors are list<double>."""
+        import pyarrow as pa
+
+        return pa.schema([(name, given.arrow()) for name, given in self.inputs.items()])
+
+    # Many rows
+
+    def transform(self, data: Any, columns: Sequence[str] | None = None, vectors: str = "dense") -> pa.Table:
+        """Score a table: its own columns, then each stage's outputs, as Spark orders them.
+
+        Args:
+            data: pyarrow Table or RecordBatch, pandas, polars, or a dict of lists. Vectors may be list<double> or
+                Spark's VectorUDT struct.
+            columns: the columns to return, in this order; default all.
+            vectors: "dense" gives list<double>, "sparse" Spark's VectorUDT struct.
+
+        Rows that handleInvalid=skip drops are left out. Raises RowError for the first row that fails (rows count from
+        1), SchemaError for a missing column or one of another type.
+        """
+        import pyarrow as pa
+
+        from nacre.plan.arrow import as_table, column_out
+
+        if vectors not in ("dense", "sparse"):
+            raise SetupError("unknown form of vectors", expected="dense or sparse", got=vectors)
+        table = as_table(data)
+        names = list(dict.fromkeys([*table.column_names, *self.outputs])) if columns is None else list(columns)
+        self._known(names, table.column_names)
+        outcome = self._run(table, [name for name in names if name in self.outputs])
+        outcome.raise_first()
+        arrays = [
+            column_out(outcome.columns[name], self.types[name], vectors) if name in self.outputs else table.column(name)
+            for name in names
+        ]
+        result = pa.table(arrays, names=names)
+        return result.filter(pa.array(outcome.alive)) if outcome.dropped.any() else result
+
+    def score(self, data: Any, output: str) -> Scored:
+        """Score a table for one column, bad rows reported rather than raised. See `Scored`."""
+        from nacre.plan.arrow import as_table
+
+        table = as_table(data)
+        self._known([output], table.column_names)
+        if output in self.outputs:
+            outcome = self._run(table, [output])
+        else:
+            outcome = self._run(table, [output], also=output)
+        column = outcome.columns[output]
+        dropped = np.flatnonzero(outcome.dropped).tolist()
+        null = None if isinstance(column, Texts) else column.null
+        if isinstance(column, Texts):
+            values: Any = column.array.to_pylist()
+        elif isinstance(column, Scalars):
+            values = column.values if self.types[output].base != "double" else column.doubles()
+        else:
+            values = column.matrix.T
+        return Scored(values, null, dropped, outcome.errors())
+
+    def _run(self, table: pa.Table, outputs: Sequence[str], also: str | None = None) -> Outcome:
+        from nacre.plan.arrow import column_in
+
+        stages = needed(self.stages, outputs)
+        raw = list(raw_columns(stages, self.inputs))
+        if also is not None and also not in raw:
+            raw.append(also)
+        columns = {name: column_in(table, name, self.inputs.get(name, STRING)) for name in raw}
+        return run(stages, columns, table.num_rows)
+
+    def _known(self, names: Sequence[str], given: Sequence[str]) -> None:
+        for name in names:
+            if name not in self.outputs and name not in given:
+                known = [*given, *(each for each in self.outputs if each not in given)]
+                raise SchemaError("no such column", expected=f"one of {', '.join(known)}", got=name, field=name)
+
+    # One row
+
+    def row(self, values: Mapping[str, Any], columns: Sequence[str] | None = None) -> dict[str, Any] | None:
+        """Score one row, dict to dict: its own values and the model's columns (or only `columns`), vectors as tuples.
+
+        None for a row that the pipeline drops. Raises RowError and SchemaError as `transform` does.
+        """
+        key = None if columns is None else tuple(columns)
+        function = self._functions.get(key) or self._compile(key)
+        try:
+            result: dict[str, Any] = function(values)
+        except Dropped:
+            return None
+        return result if key is None else {name: result[name] for name in key}
+
+    def _compile(self, columns: tuple[str, ...] | None) -> Callable[..., Any]:
+        outputs = list(self.outputs) if columns is None else [name for name in columns if name in self.outputs]
+        stages = self.stages if columns is None else needed(self.stages, outputs)
+        function = self._functions[columns] = rows.compile_dict(stages, self.types, outputs)
+        return function
+
+    def compile_row(self, inputs: Sequence[str], output: str) -> Callable[[Sequence[Any]], Any]:
+        """A function of positional values, for callers that cast by themselves and want no dict.
+
+        Values come in the order of `inputs` and are of the model's input types (float, int, str, bool, tuple of float)
+        or None. Raises `nacre.plan.rowcode.Dropped` for a dropped row and RowError for a failed one. Its source is
+        kept as ``__source__``.
+        """
+        stages = needed(self.stages, [output])
+        missing = [name for name in raw_columns(stages, self.inputs) if name not in inputs]
+        if missing or (output not in self.outputs and output not in inputs):
+            name = missing[0] if missing else output
+            raise SchemaError("a column is missing", expected=name, got=list(inputs), field=name)
+        return rows.compile_positional(stages, self.types, inputs, output)
+
+    def trace(self, values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        """Each stage's outputs for one row, by stage name. A stage that refuses or drops the row has "error" or
+        "dropped" in their place, and those after it are left out."""
+        out: dict[str, dict[str, Any]] = {}
+        function = rows.compile_dict(self.stages, self.types, list(self.outputs), trace=True)
+        try:
+            function(values, out)
+        except Dropped:
+            out[next(reversed(out))] = {"dropped": True}
+        except RowError as error:
+            out[next(reversed(out))] = {"error": str(error)}
+        return out
+
+
+def raw_columns(stages: Sequence[Stage], known: Mapping[str, Type]) -> dict[str, Type]:
+    """The columns that the stages read and none of them makes, with their types: those known, else what the stages
+    want. A stage that takes texts also takes numbers, so where stages disagree the number or vector wins."""
+    made: set[str] = set()
+    raw: dict[str, Type] = {}
+    for stage in stages:
+        for name, want in zip(stage.input_names, stage.wants(), strict=True):
+            if name in made:
+                continue
+            want = want or STRING
+            if name in known:
+                raw[name] = known[name] if known[name].size is not None or known[name].shape != "vector" else want
+            elif name not in raw or raw[name] == STRING:
+                raw[name] = want
+        made.update(stage.output_names)
+    return raw

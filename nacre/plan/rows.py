@@ -1,0 +1,154 @@
+"""The row plan: one generated function for one row, from a dict or from positional values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from nacre.errors import SchemaError
+from nacre.formats.javatext import text_of
+from nacre.plan.rowcode import Part, Ref, RowCode, ScalarRef, VectorRef
+from nacre.plan.types import INTEGERS, Type
+from nacre.stages.base import Stage
+
+
+def compile_positional(
+    stages: Sequence[Stage], types: Mapping[str, Type], inputs: Sequence[str], output: str
+) -> Callable[[Sequence[Any]], Any]:
+    """A function of a sequence of values, in the order of `inputs`, already of the model's types (or None)."""
+    code = RowCode()
+    names = [code.new("a") for _ in inputs]
+    if names:
+        code.line(f"{', '.join(names)}, = r" if len(names) == 1 else f"{', '.join(names)} = r")
+    given = dict(zip(inputs, names, strict=True))
+    refs = {column: _reference(code, given[column], types[column]) for column in _raw(stages, output) if column in given}
+    _write(code, stages, refs)
+    if output not in refs:
+        code.line(f"return {given[output]}")
+    else:
+        code.line(f"return {refs[output].expression}")
+    return code.function("row", "r")
+
+
+def compile_dict(
+    stages: Sequence[Stage], types: Mapping[str, Type], outputs: Sequence[str], trace: bool = False
+) -> Callable[..., Any]:
+    """A function of a dict that returns a dict: the row's own values and the outputs asked for.
+
+    With `trace` it takes a second dict, into which each stage's outputs go as they are computed.
+    """
+    code = RowCode()
+    raw = _raw(stages, *outputs)
+    refs: dict[str, Ref] = {}
+    if raw:
+        variables = [code.new("a") for _ in raw]
+        with code.block("try"):
+            for name, column in zip(variables, raw, strict=True):
+                code.line(f"{name} = r[{code.const(column, 'k')}]")
+        with code.block("except KeyError as error"):
+            code.line(f"raise {code.const(_missing(raw), 'missing')}(r) from error")
+        for name, column in zip(variables, raw, strict=True):
+            _cast(code, name, column, types[column])
+            refs[column] = _reference(code, name, types[column])
+    _write(code, stages, refs, trace)
+    produced = [name for name in outputs if name in refs]
+    items = ", ".join(f"{code.const(name, 'k')}: {refs[name].expression}" for name in produced)
+    code.line("return None" if trace else f"return {{**r, {items}}}")
+    return code.function("row", "r, out" if trace else "r")
+
+
+def _raw(stages: Sequence[Stage], *outputs: str) -> list[str]:
+    """The raw columns that these stages read, in order of first use."""
+    made: set[str] = set()
+    raw: dict[str, None] = {}
+    for stage in stages:
+        for name in stage.input_names:
+            if name not in made:
+                raw.setdefault(name)
+        made.update(stage.output_names)
+    return list(raw)
+
+
+def _write(code: RowCode, stages: Sequence[Stage], refs: dict[str, Ref], trace: bool = False) -> None:
+    for stage in stages:
+        code.node = stage.name
+        if trace:
+            code.line(f"out[{code.const(stage.name, 'n')}] = {{}}")
+        outputs = stage.row(code, [refs[name] for name in stage.input_names])
+        refs.update(zip(stage.output_names, outputs, strict=True))
+        if trace:
+            items = ", ".join(f"{code.const(name, 'k')}: {refs[name].expression}" for name in stage.output_names)
+            code.line(f"out[{code.const(stage.name, 'n')}] = {{{items}}}")
+
+
+def _reference(code: RowCode, name: str, given: Type) -> Ref:
+    if given.shape != "vector":
+        return ScalarRef(name, nullable=True)
+    assert given.size is not None, "a plan is compiled for vectors of known size"
+    return VectorRef((Part(name, given.size),), given.size, code.let(f"{name} is None", "n"))
+
+
+def _cast(code: RowCode, name: str, column: str, wanted: Type) -> None:
+    """Lines that turn what users pass into the plan's own type; the usual type costs one comparison."""
+    usual = {"string": "str", "boolean": "bool"}.get(wanted.base, "int" if wanted.base in INTEGERS else "float")
+    usual = "tuple" if wanted.shape == "vector" else usual
+    cast = code.const(caster(column, wanted), "cast")
+    always = wanted.shape == "vector" or wanted.base == "float"
+    with code.block("if True" if always else f"if {name}.__class__ is not {usual}"):
+        code.line(f"{name} = {cast}({name})")
+
+
+def _missing(columns: Sequence[str]) -> Callable[[Mapping[str, Any]], SchemaError]:
+    def build(row: Mapping[str, Any]) -> SchemaError:
+        absent = [name for name in columns if name not in row]
+        fix = "Pass None for a null"
+        return SchemaError("a column is missing", expected=absent[0], got=sorted(map(str, row)), field=absent[0], fix=fix)
+
+    return build
+
+
+def caster(column: str, wanted: Type) -> Callable[[Any], Any]:
+    """Any Python value to the plan's type, None staying None. Raises SchemaError on another type."""
+
+    def wrong(value: Any) -> SchemaError:
+        return SchemaError("value of another type", expected=f"{column}: {wanted}", got=value, field=column)
+
+    def to_vector(value: Any) -> tuple[float, ...] | None:
+        if value is None:
+            return None
+        try:
+            numbers = tuple(float(x) for x in (value.toArray() if hasattr(value, "toArray") else value))
+        except (TypeError, ValueError):
+            raise wrong(value) from None
+        if len(numbers) != wanted.size:
+            raise SchemaError("vector of another size", expected=f"{wanted.size} entries", got=len(numbers), field=column)
+        return numbers
+
+    def to_text(value: Any) -> str | None:
+        if value is None or isinstance(value, str):
+            return value
+        if isinstance(value, bool) or not hasattr(value, "__float__"):
+            raise wrong(value)
+        return text_of(value.item() if hasattr(value, "item") and type(value).__name__ != "float32" else value)
+
+    def to_number(value: Any) -> Any:
+        if value is None:
+            return None
+        if isinstance(value, str) or not hasattr(value, "__float__"):
+            raise wrong(value)
+        number = float(value)
+        if wanted.base == "double":
+            return number
+        if wanted.base == "float":
+            import numpy as np
+
+            return float(np.float32(number))
+        if wanted.base == "boolean":
+            return bool(value)
+        if number != number or number % 1:
+            raise wrong(value)
+        return int(value)
+
+    if wanted.shape == "vector":
+        return to_vector
+    return to_text if wanted.base == "string" else to_number

@@ -1,0 +1,66 @@
+"""Spark's schema JSON to column types and back. ML vectors carry their size in ``ml_attr`` metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nacre.errors import SchemaError
+from nacre.plan.types import Type
+
+NAMES = {
+    "boolean": "boolean", "byte": "byte", "short": "short", "integer": "int", "long": "long",
+    "float": "float", "double": "double", "string": "string",
+}  # fmt: skip
+"""Spark's JSON word -> base type."""
+WORDS = {base: word for word, base in NAMES.items()}
+VECTOR_CLASS = "org.apache.spark.ml.linalg.VectorUDT"
+
+
+def from_spark_json(schema: Mapping[str, Any]) -> dict[str, Type]:
+    """Column types of a Spark schema (``df.schema.jsonValue()``). Columns of types no stage takes are left out."""
+    if not isinstance(schema, Mapping) or not isinstance(schema.get("fields"), list):
+        raise SchemaError("not a Spark schema", expected='{"type": "struct", "fields": […]}', got=schema)
+    found = {}
+    for field in schema["fields"]:
+        given = _type(field["type"], field.get("metadata") or {})
+        if given is not None:
+            found[field["name"]] = given
+    return found
+
+
+def _type(kind: Any, metadata: Mapping[str, Any]) -> Type | None:
+    if isinstance(kind, str):
+        if kind in NAMES:
+            return Type(NAMES[kind])
+        return Type("double") if kind.startswith("decimal") else Type("string") if kind.startswith(("varchar", "char")) else None
+    if kind.get("type") == "udt" and kind.get("class") == VECTOR_CLASS:
+        return Type("double", "vector", _size(metadata.get("ml_attr")))
+    if kind.get("type") == "array" and isinstance(kind.get("elementType"), str) and kind["elementType"] in NAMES:
+        return Type(NAMES[kind["elementType"]], "list")
+    return None
+
+
+def _size(attributes: Any) -> int | None:
+    if not isinstance(attributes, Mapping):
+        return None
+    if "num_attrs" in attributes:
+        return int(attributes["num_attrs"])
+    groups = attributes.get("attrs")
+    return sum(len(group) for group in groups.values()) if groups else None
+
+
+def to_spark_json(types: Mapping[str, Type]) -> dict[str, Any]:
+    """The inverse of :func:`from_spark_json`."""
+    return {"type": "struct", "fields": [_field(name, given) for name, given in types.items()]}
+
+
+def _field(name: str, given: Type) -> dict[str, Any]:
+    kind: Any = WORDS[given.base]
+    metadata: dict[str, Any] = {}
+    if given.shape == "vector":
+        kind = {"type": "udt", "class": VECTOR_CLASS}
+        metadata = {"ml_attr": {"num_attrs": given.size}} if given.size is not None else {}
+    elif given.shape == "list":
+        kind = {"type": "array", "elementType": kind, "containsNull": True}
+    return {"name": name, "type": kind, "nullable": True, "metadata": metadata}

@@ -1,0 +1,59 @@
+"""The type of a column: Spark's basic types, alone, as an ML vector, or as an array."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BASES = ("boolean", "byte", "short", "int", "long", "float", "double", "string")
+INTEGERS = ("byte", "short", "int", "long")
+SHAPES = ("scalar", "vector", "list")
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """`base` is one of BASES; `shape` one of SHAPES. `size` is a vector's number of entries, None if unknown."""
+
+    base: str = "double"
+    shape: str = "scalar"
+    size: int | None = None
+
+    def __str__(self) -> str:
+        if self.shape == "scalar":
+            return self.base
+        if self.shape == "list":
+            return f"list<{self.base}>"
+        return f"vector[{'?' if self.size is None else self.size}]"
+
+    @property
+    def numeric(self) -> bool:
+        """A scalar that Spark calls numeric or boolean: it can be cast to double without being parsed."""
+        return self.shape == "scalar" and self.base != "string"
+
+    def arrow(self) -> pa.DataType:
+        """The Arrow type of such a column; a vector is list<double>."""
+        import pyarrow as pa
+
+        scalar = {
+            "boolean": pa.bool_(),
+            "byte": pa.int8(),
+            "short": pa.int16(),
+            "int": pa.int32(),
+            "long": pa.int64(),
+            "float": pa.float32(),
+            "double": pa.float64(),
+            "string": pa.string(),
+        }[self.base]
+        return scalar if self.shape == "scalar" else pa.list_(scalar)
+
+
+DOUBLE = Type("double")
+STRING = Type("string")
+
+
+def vector(size: int | None = None) -> Type:
+    """An ML vector of doubles."""
+    return Type("double", "vector", size)

@@ -1,0 +1,154 @@
+"""The WSGI app of a container: a thin callable answers POST /invocations, Flask answers everything else.
+
+The callable stands in front because Flask's routing and request objects cost more than scoring a row does.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from json import dumps
+from traceback import extract_tb
+from typing import Any
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from nacre.errors import NacreError, RequestError, shown
+from nacre.handlers.base import Handler, Reply
+from nacre.handlers.container import Container
+from nacre.serving.shapes import Shape, shape_of
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+
+STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
+NO_BODY = (204, 304)
+CHUNK = 1 << 20
+
+
+def container_app(handler: Handler, name: str | None = None, body_limit: int = 100 << 20) -> ContainerApp:
+    """The WSGI app that serves `handler` under `name` (its kind by default); bodies up to `body_limit` bytes."""
+    return ContainerApp(Container(handler, name or handler.kind, body_limit))
+
+
+class ContainerApp:
+    """WSGI callable over one loaded container."""
+
+    def __init__(self, container: Container):
+        self.container = container
+        shape = shape_of(container.handler.kind)
+        self.flask = flask_app(container, shape, self.invoke)
+        self._paths = frozenset(("/invocations", "/invocations/") if shape.trailing_slash else ("/invocations",))
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] != "POST" or environ["PATH_INFO"] not in self._paths:
+            return self.flask(environ, start_response)
+        reply = self.invoke(environ)
+        headers = [*reply.headers]
+        if reply.content_type is not None:
+            headers.append(("Content-Type", reply.content_type))
+        if reply.status not in NO_BODY:
+            headers.append(("Content-Length", str(len(reply.body))))
+        start_response(STATUS_LINES.get(reply.status) or f"{reply.status} Unknown", headers)
+        return [reply.body]
+
+    def invoke(self, environ: Environ) -> Reply:
+        """Read the body, score it; never raises."""
+        accept = environ.get("HTTP_ACCEPT")
+        content_type = environ.get("CONTENT_TYPE") or None
+        try:
+            return self.container.invoke(read_body(environ, self.container), content_type, accept)
+        except Exception as error:  # noqa: BLE001  a client never sees a stack trace
+            reply = self.container.failure(error, accept)
+            log(self.container.name, environ, reply.status, error)
+            return reply
+
+
+def read_body(environ: Environ, container: Container) -> bytes:
+    """The whole body, by Content-Length or chunked. Raises RequestError if it is over the limit or cut short."""
+    length = environ.get("CONTENT_LENGTH")
+    stream = environ["wsgi.input"]
+    if length:
+        size = int(length)
+        container.check_size(size)
+        body: bytes = stream.read(size)
+        if len(body) != size:
+            raise RequestError("the body ends early", expected=f"{size} bytes", got=f"{len(body)} bytes")
+        return body
+    if not environ.get("wsgi.input_terminated"):
+        return b""
+    return read_chunked(stream, container)
+
+
+def read_chunked(stream: Any, container: Container) -> bytes:
+    parts = []
+    size = 0
+    while part := stream.read(CHUNK):
+        size += len(part)
+        if size > container.body_limit:
+            raise container.too_large(f"more than {container.body_limit}")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def flask_app(container: Container, shape: Shape, invoke: Callable[[Environ], Reply]) -> Flask:
+    """Flask's part: /ping, /execution-parameters, and the kind's own answer to all that nobody serves."""
+    handler = container.handler
+    app = Flask("nacre.serving", static_folder=None)
+    app.url_map.strict_slashes = not shape.trailing_slash
+    app.url_map.merge_slashes = False
+    app.add_url_rule("/ping", "ping", Response)
+    app.add_url_rule("/invocations", "invocations", lambda: response(invoke(request.environ)), methods=["POST"])
+
+    @app.get("/execution-parameters")
+    def execution_parameters() -> Response:
+        if shape.strict_accept and not accepts_json():
+            return response(Reply(b"", None, 406))
+        body = dumps(dict(handler.execution_parameters()), separators=(",", ":"))
+        return response(Reply(body.encode(), "application/json"))
+
+    @app.errorhandler(Exception)
+    def failed(error: Exception) -> Response:
+        if not isinstance(error, HTTPException):
+            reply = container.failure(error, request.headers.get("Accept"))
+            log(container.name, request.environ, reply.status, error)
+            return response(reply)
+        return response(shape.failure(handler, error, request, accepts_json()))
+
+    @app.after_request
+    def bare(answer: Response) -> Response:
+        if request.path.rstrip("/") == "/ping":
+            del answer.headers["Content-Type"]  # an empty body has no type
+        return answer
+
+    return app
+
+
+def accepts_json() -> bool:
+    """Whether the client's Accept, if it sent one, has room for JSON."""
+    return not request.headers.get("Accept", "").strip() or bool(request.accept_mimetypes["application/json"])
+
+
+def response(reply: Reply) -> Response:
+    answer = Response(reply.body, reply.status, headers=list(reply.headers))
+    if reply.content_type is None:
+        del answer.headers["Content-Type"]
+    else:
+        answer.headers["Content-Type"] = reply.content_type
+    return answer
+
+
+def log(name: str, environ: Environ, status: int, error: Exception) -> None:
+    """One line on stderr. What the client sent can stand in the text of an error, so no text and no `got` is written,
+    only what the model expected and where; for a fault of ours the type and the place in the code."""
+    line = f"nacre {name}: {status} {environ['REQUEST_METHOD']} {environ['PATH_INFO']!a} {type(error).__name__}"
+    if isinstance(error, NacreError):
+        if error.expected is not None:
+            line += f", expected {shown(error.expected)}"
+        line += "".join(f", {key} {value}" for key, value in error.where.items() if key != "container")
+    elif frames := extract_tb(error.__traceback__):
+        line += f" at {frames[-1].filename}:{frames[-1].lineno} in {frames[-1].name}"
+    sys.stderr.write(" ".join(line.splitlines()) + "\n")
+    sys.stderr.flush()

@@ -1,0 +1,204 @@
+"""`nacre serve KIND`: one container, its model loaded once before the workers are forked.
+
+gunicorn is the default server, Granian the fast one; both get the same WSGI app.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import TYPE_CHECKING, Any
+
+from nacre.errors import NacreError, SetupError
+from nacre.handlers import KINDS, handler_class
+from nacre.handlers.container import SETTINGS as CONTAINER_SETTINGS
+from nacre.serving.settings import SETTINGS, ServerSettings, model_dir
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from nacre.serving.app import ContainerApp
+
+SERVERS = ("gunicorn", "granian")
+
+
+def main(argv: list[str]) -> int:
+    """The verb `serve`."""
+    options = parser(argv).parse_args(argv)
+    try:
+        serve(
+            options.kind,
+            options.model or str(model_dir(os.environ)),
+            port=options.port,
+            host=options.host,
+            workers=options.workers,
+            threads=options.threads,
+            server=options.server,
+        )
+    except NacreError as error:
+        raise error.at(container=options.kind) from error.__cause__
+    return 0
+
+
+def parser(argv: list[str]) -> ArgumentParser:
+    kind = next((word for word in argv if word in KINDS), None)
+    found = ArgumentParser(
+        prog="nacre serve",
+        description="Serve one container over HTTP: /ping, /invocations, /execution-parameters.",
+        epilog=settings_text(kind),
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    found.add_argument("kind", choices=list(KINDS), help="what the container does")
+    found.add_argument("--model", metavar="PATH", help="folder, zip, tar.gz or s3:// (default: the container's own)")
+    found.add_argument("--port", type=int, metavar="N", help="port; 0 takes a free one")
+    found.add_argument("--host", help="address to listen on (default: loopback)")
+    found.add_argument("--workers", type=int, metavar="N", help="worker processes")
+    found.add_argument("--threads", type=int, metavar="N", help="threads a worker")
+    found.add_argument("--server", choices=SERVERS, default=SERVERS[0])
+    return found
+
+
+def settings_text(kind: str | None) -> str:
+    """The environment variables that count, for the help text; a kind's own go before the common ones."""
+    own = handler_class(kind).settings if kind else ()
+    settings = {setting.name: setting for setting in (*SETTINGS, *CONTAINER_SETTINGS, *own)}
+    lines = [
+        f"  {name}{f' (default {setting.default})' if setting.default else ''}\n      {setting.help}"
+        for name, setting in settings.items()
+    ]
+    more = "" if kind else "\n\n`nacre serve KIND --help` adds the settings of the kind."
+    return "environment variables:\n" + "\n".join(lines) + more
+
+
+def serve(
+    kind: str,
+    model: str | os.PathLike[str],
+    *,
+    port: int | None = None,
+    host: str | None = None,
+    workers: int | None = None,
+    threads: int | None = None,
+    server: str = "gunicorn",
+    env: Mapping[str, str] | None = None,
+) -> None:
+    """Serve until stopped. `model`: folder, zip, tar.gz, `file://` or `s3://`; port 0 takes a free one.
+
+    Raises NacreError when the model cannot be loaded or the port is taken, before anything listens.
+    """
+    from shutil import rmtree
+
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy loads: its threads would fight the workers for CPUs
+    env = os.environ if env is None else env
+    if server not in SERVERS:
+        raise SetupError("no such server", expected=" or ".join(SERVERS), got=server)
+    settings = ServerSettings.read(env, host, port, workers, threads)
+    scratch = Path(mkdtemp(prefix="nacre-"))
+    owner = os.getpid()
+    try:
+        app = load_app(kind, model, env, scratch / "model")
+        RUNNERS[server](app, settings)
+    finally:
+        if os.getpid() == owner:  # forked workers pass here too
+            rmtree(scratch, ignore_errors=True)
+
+
+def load_app(kind: str, model: str | os.PathLike[str], env: Mapping[str, str], into: Path) -> ContainerApp:
+    """The WSGI app of a container, its artefact unpacked into `into` if it is packed. Raises NacreError."""
+    from nacre.handlers.container import Container
+    from nacre.serving.app import ContainerApp
+    from nacre.store import fetch_artefact
+
+    container = Container.load(kind, fetch_artefact(os.fspath(model), into), env)
+    return ContainerApp(container)
+
+
+def app_from_env(kind: str) -> ContainerApp:
+    """For `gunicorn -c serving/gunicorn.conf.py serving.KIND:app`: the model is where the environment says.
+
+    A model that cannot be loaded ends the program with one line and exit code 1.
+    """
+    folder = model_dir(os.environ)
+    try:
+        return load_app(kind, folder, os.environ, folder)
+    except NacreError as error:
+        print(f"nacre serve {kind}: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+def bound_socket(settings: ServerSettings) -> socket.socket:
+    """The address, taken but not yet listening. Raises SetupError when it cannot be had."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    found = socket.socket(family, socket.SOCK_STREAM)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        found.bind((settings.host, settings.port))
+    except OSError as error:
+        found.close()
+        where = f"{settings.host}:{settings.port}"
+        raise SetupError(
+            "cannot listen", expected="a free address", got=f"{where}: {error.strerror}", fix="Choose another --port"
+        ) from None
+    return found
+
+
+def announce(app: ContainerApp, settings: ServerSettings, port: int) -> None:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    print(
+        f"nacre {app.container.name}: listening on http://{host}:{port} ({settings.workers} workers)", file=sys.stderr
+    )
+
+
+def run_gunicorn(app: ContainerApp, settings: ServerSettings) -> None:
+    from gunicorn.app.base import BaseApplication
+
+    listener = bound_socket(settings)
+    port = listener.getsockname()[1]
+    values = settings.gunicorn() | {
+        "bind": f"fd://{listener.detach()}",
+        "when_ready": lambda _arbiter: announce(app, settings, port),
+    }
+
+    class Server(BaseApplication):  # type: ignore[misc]
+        def load_config(self) -> None:
+            for name, value in values.items():
+                if name in self.cfg.settings:  # an older gunicorn has fewer
+                    self.cfg.set(name, value)
+
+        def load(self) -> Any:
+            gc.freeze()  # what is loaded stays: shared by the workers, never walked by the collector
+            return app
+
+    Server().run()
+
+
+def run_granian(app: ContainerApp, settings: ServerSettings) -> None:
+    try:
+        from granian import Granian
+    except ModuleNotFoundError:
+        raise SetupError("the package granian is not installed", fix="pip install 'nacre[fast]'") from None
+    from multiprocessing import set_start_method
+
+    with bound_socket(settings) as probe:
+        port = probe.getsockname()[1]
+    set_start_method("fork", force=True)  # the loaded model is inherited, not loaded again
+    gc.freeze()
+    server = Granian(
+        "nacre",
+        address=settings.host,
+        port=port,
+        interface="wsgi",
+        workers=settings.workers,
+        blocking_threads=settings.threads,
+        log_level="warning",
+        websockets=False,
+    )
+    server.on_startup(lambda: announce(app, settings, port))
+    server.serve(target_loader=lambda *_: app)
+
+
+RUNNERS = {"gunicorn": run_gunicorn, "granian": run_granian}

@@ -1,0 +1,156 @@
+"""A saved Spark model to a bundle, with no JVM: `nacre convert` and `nacre.spark.convert`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nacre.bundle.node import Bundle, Node
+from nacre.bundle.values import pack
+from nacre.bundle.writer import new_bundle, write
+from nacre.errors import NacreError, SchemaError, UnsupportedError
+from nacre.plan.model import Model, raw_columns
+from nacre.plan.sparkschema import from_spark_json, to_spark_json
+from nacre.plan.types import Type
+from nacre.spark.saved import Saved
+from nacre.stages import Context, Stage, by_spark_class
+from nacre.stages.pipeline import Pipeline
+
+TUNED = ("org.apache.spark.ml.tuning.CrossValidatorModel", "org.apache.spark.ml.tuning.TrainValidationSplitModel")
+
+
+def convert(saved: str | os.PathLike[str], out: str | os.PathLike[str], schema: Any = None, overwrite: bool = False) -> Path:
+    """Write the bundle of a model that Spark saved with ``model.write().save(saved)``.
+
+    Args:
+        saved: the saved folder.
+        out: ``.zip``, ``.tar.gz``, or a directory.
+        schema: types of the columns, raw ones at least: Spark's schema JSON (dict, text, or a file's path), a PySpark
+            StructType, or a pyarrow Schema. Without it raw columns of an assembler are taken for doubles.
+        overwrite: replace `out` if it exists.
+
+    Raises UnsupportedError that lists every stage that cannot be written, all at once.
+    """
+    return write(to_bundle(saved, schema), out, overwrite)
+
+
+def to_bundle(saved: str | os.PathLike[str], schema: Any = None) -> Bundle:
+    """The bundle of a saved Spark model, in memory."""
+    types = read_schema(schema)
+    expander = _Expander(dict(types))
+    nodes = expander.nodes(Path(saved))
+    if expander.problems:
+        raise UnsupportedError(
+            "stages that cannot be written", expected="stages with a Bundle.ML op", got="; ".join(expander.problems),
+            file=str(saved), fix="Leave them out of the pipeline, or replace them by stages that have an op",
+        )  # fmt: skip
+    root = nodes[0] if len(nodes) == 1 and nodes[0].op == Pipeline.op else _pipeline(f"pipeline_{nodes[0].name}", nodes)
+    inputs = raw_columns(expander.stages, types)
+    root.attributes["nacre.input_schema"] = pack(json.dumps(to_spark_json(inputs)), "string")
+    root.attributes["nacre.spark_version"] = pack(str(Saved(Path(saved)).metadata.get("sparkVersion", "")), "string")
+    bundle = new_bundle(root)
+    Model(bundle)  # what cannot be loaded is not written
+    return bundle
+
+
+class _Expander:
+    """Walks the saved stages in order and carries the columns' types along."""
+
+    def __init__(self, types: dict[str, Type]):
+        self.types = types
+        self.known = by_spark_class()
+        self.stages: list[Stage] = []
+        self.problems: list[str] = []
+
+    def nodes(self, path: Path) -> list[Node]:
+        saved = Saved(path, self.types)
+        if saved.spark_class in Pipeline.spark_classes:
+            uids = saved.metadata["paramMap"]["stageUids"]
+            width = len(str(len(uids)))
+            folders = [path / "stages" / f"{n:0{width}d}_{uid}" for n, uid in enumerate(uids)]
+            return [_pipeline(saved.uid, [node for folder in folders for node in self.nodes(folder)])]
+        if saved.spark_class in TUNED:
+            best = self.nodes(path / "bestModel")
+            if len(best) == 1:
+                best[0].name = saved.uid
+            return best
+        return self._stage(saved)
+
+    def _stage(self, saved: Saved) -> list[Node]:
+        cls = self.known.get(saved.spark_class)
+        if cls is None:
+            self.problems.append(f"{saved.uid} ({saved.spark_class})")
+            return []
+        try:
+            nodes = cls.from_spark(saved)
+            for node in nodes:
+                self._follow(cls(node, Context()))
+        except NacreError as error:
+            self.problems.append(f"{saved.uid} ({saved.spark_class}): {error}")
+            return []
+        return nodes
+
+    def _follow(self, stage: Stage) -> None:
+        self.stages.append(stage)
+        inputs = raw_columns([stage], self.types)
+        self.types.update({name: given for name, given in inputs.items() if name not in self.types})
+        outputs = stage.types([self.types[name] for name in stage.input_names])
+        self.types.update(zip(stage.output_names, outputs, strict=True))
+
+
+def _pipeline(name: str, children: list[Node]) -> Node:
+    node = Pipeline.make(name, {"nodes": [child.name for child in children]}, [], [])
+    node.children = children
+    return node
+
+
+def read_schema(schema: Any) -> dict[str, Type]:
+    """Column types from any of the forms that `convert` takes."""
+    if schema is None:
+        return {}
+    if isinstance(schema, Mapping):
+        return from_spark_json(schema)
+    if hasattr(schema, "jsonValue"):
+        return from_spark_json(schema.jsonValue())
+    if hasattr(schema, "field") and hasattr(schema, "names"):
+        return {field.name: _from_arrow(field) for field in schema}
+    text = str(schema)
+    try:
+        return from_spark_json(json.loads(text if text.lstrip().startswith("{") else Path(text).read_text()))
+    except (OSError, ValueError) as error:
+        raise SchemaError("unreadable schema", expected="Spark's schema JSON", got=str(error), file=text[:200]) from error
+
+
+def _from_arrow(field: Any) -> Type:
+    import pyarrow as pa
+
+    words: dict[Any, str] = {
+        pa.bool_(): "boolean", pa.int8(): "byte", pa.int16(): "short", pa.int32(): "int", pa.int64(): "long",
+        pa.float32(): "float", pa.float64(): "double", pa.string(): "string", pa.large_string(): "string",
+    }  # fmt: skip
+    kind = field.type
+    if kind in words:
+        return Type(words[kind])
+    if pa.types.is_fixed_size_list(kind):
+        return Type("double", "vector", kind.list_size)
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        item = words.get(kind.value_type, "string")
+        return Type("double", "vector") if item == "double" else Type(item, "list")
+    raise SchemaError("a column of a type that no stage takes", expected="a number, a text, or a list", got=str(kind), field=field.name)
+
+
+def main(argv: list[str]) -> int:
+    """`nacre convert`."""
+    parser = argparse.ArgumentParser(prog="nacre convert", description="A saved Spark model to an MLeap bundle, with no JVM.")
+    parser.add_argument("saved", help="the folder that model.write().save(…) made")
+    parser.add_argument("out", help="the bundle: .zip, .tar.gz, or a directory")
+    parser.add_argument("--schema", help="file with Spark's schema JSON (df.schema.json()) of the columns")
+    parser.add_argument("--overwrite", action="store_true", help="replace the output if it exists")
+    args = parser.parse_args(argv)
+    path = convert(args.saved, args.out, args.schema, args.overwrite)
+    print(path)
+    return 0

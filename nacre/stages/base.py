@@ -1,0 +1,275 @@
+"""What a Stage is: one class per Bundle.ML op, and the whole truth about it.
+
+The reader, writer, Spark exporter, support table and parity cases are derived from what a class declares here: its
+op, the Spark classes it stands for, its attributes, its ports, its two kernels. Adding an op is adding a class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from nacre.bundle.node import Node
+from nacre.bundle.values import Value, pack, unpack
+from nacre.errors import BundleError, SchemaError
+from nacre.plan.types import DOUBLE, Type
+
+if TYPE_CHECKING:
+    from nacre.plan.frame import Column, Result
+    from nacre.plan.rowcode import Ref, RowCode
+    from nacre.spark.saved import Saved
+
+REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "required"})()
+
+
+@dataclass(frozen=True)
+class Attr:
+    """One attribute of an op.
+
+    Args:
+        name: as in the model file; ``nacre.`` ones are ours, for facts that MLeap has no slot for. A name with
+            ``{n}`` in it stands for as many attributes as there are numbers; its value is {number: value}.
+        kind: see `nacre.bundle.values`.
+        default: its value when the attribute is absent; REQUIRED if it must be there.
+        meaning: one line for the docs.
+        choices: the words allowed, for texts that are a choice.
+        spark: where Spark's saved model keeps it: a function of the saved stage, made by `param` or `data`.
+        optional: not written when the value equals the default.
+    """
+
+    name: str
+    kind: str
+    default: Any
+    meaning: str
+    choices: tuple[str, ...] = ()
+    spark: Callable[[Saved], Any] | None = None
+    optional: bool = False
+
+    @property
+    def key(self) -> str:
+        """The name of the Python attribute that holds the value."""
+        return self.name.replace("nacre.", "").replace("_{n}", "").replace("{n}", "")
+
+    def matches(self, nodes: Mapping[str, Value]) -> dict[int, str]:
+        """Number -> attribute name, for a name with ``{n}``."""
+        head, _, tail = self.name.partition("{n}")
+        found = {}
+        for name in nodes:
+            number = name[len(head) : len(name) - len(tail)]
+            if name.startswith(head) and name.endswith(tail) and number.isascii() and number.isdigit():
+                found[int(number)] = name
+        return dict(sorted(found.items()))
+
+
+def param(name: str) -> Callable[[Saved], Any]:
+    """An attribute that is a Spark param."""
+    return lambda saved: saved.param(name)
+
+
+def data(column: str) -> Callable[[Saved], Any]:
+    """An attribute that is a column of the saved model's one-row Parquet table."""
+    return lambda saved: saved.data(column)
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port. `type` is what the stage takes or gives there; base "any" takes whatever text or number comes.
+
+    `many`: a second Spark param that lists several columns; the ports are then `name0`, `name1`, …
+    """
+
+    name: str
+    type: Type | None
+    param: str
+    many: str | None = None
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a stage may know beyond its own node: whose numbers are wanted, and whose rule for sparse vectors."""
+
+    mode: str = "spark"
+    spark_4: bool = True
+
+    @property
+    def mleap(self) -> bool:
+        return self.mode == "mleap"
+
+
+class Stage:
+    """Base of all ops. Instances are built from a node by :func:`build` and never change."""
+
+    op: ClassVar[str]
+    spark_classes: ClassVar[tuple[str, ...]] = ()
+    attributes: ClassVar[tuple[Attr, ...]] = ()
+    inputs: ClassVar[tuple[Port, ...]] = ()
+    outputs: ClassVar[tuple[Port, ...]] = ()
+    exact: ClassVar[str] = "bit for bit"
+    """The bound against Spark, for the support table."""
+
+    def __init__(self, node: Node, context: Context):
+        self.node = node
+        self.context = context
+        self.name = node.name
+        for attr in self.attributes:
+            setattr(self, attr.key, self._read(attr))
+        self.input_names = [column for _, column in self._ordered(node.inputs, self.inputs)]
+        self.output_names = [column for _, column in self._ordered(node.outputs, self.outputs)]
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Check the attributes and derive what the kernels need, once."""
+
+    @property
+    def drops(self) -> bool:
+        """Whether this stage may drop rows (handleInvalid = skip)."""
+        return False
+
+    # What the kernels are given and give. Types are asked for before any kernel runs.
+
+    def wants(self) -> list[Type | None]:
+        """The type of each input column, for raw columns whose type nobody else tells; None: any scalar."""
+        single = {port.name: port.type for port in self.inputs}
+        return [single.get(port) or _many_type(self.inputs, port) for port, _ in self._ordered(self.node.inputs, self.inputs)]
+
+    def types(self, inputs: Sequence[Type]) -> list[Type]:
+        """The types of the output columns for these inputs. Raises SchemaError where an input cannot be taken."""
+        raise NotImplementedError
+
+    def columns(self, inputs: Sequence[Column]) -> Result:
+        """The vectorised kernel: whole columns in, whole columns out, bad rows listed rather than raised."""
+        raise NotImplementedError
+
+    def row(self, code: RowCode, inputs: Sequence[Ref]) -> Sequence[Ref]:
+        """The same computation as Python lines for one row, bit-equal to :meth:`columns`."""
+        raise NotImplementedError
+
+    # Reading and writing, derived from the tables.
+
+    def _read(self, attr: Attr) -> Any:
+        if "{n}" in attr.name:
+            return {n: self._value(attr, name) for n, name in attr.matches(self.node.attributes).items()}
+        if attr.name in self.node.attributes:
+            return self._value(attr, attr.name)
+        if attr.default is REQUIRED:
+            raise self.bad("an attribute is missing", attr.name, attr.kind, "nothing")
+        return attr.default
+
+    def _value(self, attr: Attr, name: str) -> Any:
+        try:
+            content = unpack(self.node.attributes[name], attr.kind)
+        except BundleError as error:
+            raise error.at(file=f"{self.node.path}/model.json", node=self.name, field=name) from error.__cause__
+        if attr.choices and content not in attr.choices:
+            raise self.bad("unknown word", name, " or ".join(attr.choices), content)
+        return content
+
+    def bad(self, message: str, field: str, expected: Any, got: Any) -> BundleError:
+        """An error about this node's artefact."""
+        where = f"{self.node.path}/model.json"
+        return BundleError(message, expected=expected, got=got, file=where, node=self.name, field=field)
+
+    def refuse(self, column: str, expected: Any, got: Any) -> SchemaError:
+        """An error about the type of an input column."""
+        return SchemaError("column of another type", expected=expected, got=str(got), node=self.name, field=column)
+
+    def _ordered(self, ports: Sequence[tuple[str, str]], declared: Sequence[Port]) -> list[tuple[str, str]]:
+        """The node's ports in the order of the class: single ones as declared, numbered ones by number."""
+        known: dict[tuple[int, int], tuple[str, str]] = {}
+        for port, column in ports:
+            rank = _rank(declared, port)
+            if rank is None:
+                names = [each.name + ("N" if each.many else "") for each in declared]
+                where = f"{self.node.path}/node.json"
+                raise BundleError("unknown port", expected=names, got=port, file=where, node=self.name, field=port)
+            known[rank] = (port, column)
+        for index, each in enumerate(declared):
+            if not each.optional and not any(rank[0] == index for rank in known):
+                where = f"{self.node.path}/node.json"
+                raise BundleError("a port is missing", expected=each.name, got=[p for p, _ in ports], file=where, node=self.name)
+        return [known[rank] for rank in sorted(known)]
+
+    @classmethod
+    def from_spark(cls, saved: Saved) -> list[Node]:
+        """The nodes that stand for a saved Spark stage; one, unless a family overrides this."""
+        return [cls.make(saved.uid, saved.attributes(cls), saved.ports(cls.inputs), saved.ports(cls.outputs))]
+
+    @classmethod
+    def make(
+        cls, name: str, values: Mapping[str, Any], inputs: Sequence[tuple[str, str]], outputs: Sequence[tuple[str, str]]
+    ) -> Node:
+        """A node of this op from Python values, by the attribute table."""
+        unknown = set(values) - {attr.name for attr in cls.attributes}
+        assert not unknown, f"{cls.op} has no attribute {unknown}"
+        attributes = {}
+        for attr in cls.attributes:
+            value = values.get(attr.name)
+            if value is None or (attr.optional and value == attr.default):
+                continue
+            many = {attr.name.format(n=n): each for n, each in value.items()} if "{n}" in attr.name else {attr.name: value}
+            attributes |= {name: pack(each, attr.kind) for name, each in many.items()}
+        return Node(op=cls.op, name=name, attributes=attributes, inputs=list(inputs), outputs=list(outputs))
+
+
+def _rank(declared: Sequence[Port], port: str) -> tuple[int, int] | None:
+    """(index of the declared port, number of a repeated one). `input` and `input0` are one port in old and new bundles."""
+    for index, each in enumerate(declared):
+        if port == each.name:
+            return (index, 0)
+        number = port[len(each.name) :]
+        if port.startswith(each.name) and number.isascii() and number.isdigit() and (each.many or number == "0"):
+            return (index, int(number))
+    return None
+
+
+def _many_type(declared: Sequence[Port], port: str) -> Type | None:
+    rank = _rank(declared, port)
+    return None if rank is None else declared[rank[0]].type
+
+
+def numbered(port: Port, columns: Sequence[str]) -> list[tuple[str, str]]:
+    """Several columns at one port: `input0`, `input1`, …"""
+    return [(f"{port.name}{index}", column) for index, column in enumerate(columns)]
+
+
+def vector_of(stage: Stage, column: str, given: Type, size: int | None) -> Type:
+    """Check that an input is a vector of `size` entries; fills in a size that the column did not tell."""
+    if given.shape == "list" and given.base in ("double", "float"):
+        given = Type("double", "vector", given.size)
+    if given.shape != "vector" or (size is not None and given.size not in (None, size)):
+        raise stage.refuse(column, f"vector[{size if size is not None else '?'}]", given)
+    return replace(given, size=size if size is not None else given.size)
+
+
+def double_of(stage: Stage, column: str, given: Type) -> Type:
+    """Check that an input is a number that Spark casts to double."""
+    if not given.numeric:
+        raise stage.refuse(column, "a number", given)
+    return DOUBLE
+
+
+REGISTRY: dict[str, type[Stage]] = {}
+"""op -> Stage class, filled by :func:`stage`."""
+
+
+def stage(cls: type[Stage]) -> type[Stage]:
+    """Class decorator: make the op known."""
+    assert cls.op not in REGISTRY, f"two classes for op {cls.op}"
+    REGISTRY[cls.op] = cls
+    return cls
+
+
+def by_spark_class() -> dict[str, type[Stage]]:
+    """Spark class name -> the Stage that writes it."""
+    return {name: cls for cls in REGISTRY.values() for name in cls.spark_classes}
+
+
+def walk_ports(stages: Sequence[Stage]) -> Iterator[str]:
+    """All column names, in order of first use."""
+    seen: dict[str, None] = {}
+    for each in stages:
+        for name in (*each.input_names, *each.output_names):
+            seen.setdefault(name)
+    return iter(seen)

@@ -1,0 +1,92 @@
+"""The rules about tests that need a tool, tried on a test run of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.markers import TOOLS, in_use
+from tests.shared import CHECKOUT
+
+CASES = """
+import pytest
+from tests.shared import shared
+
+@pytest.mark.go
+def test_needs_go():
+    pass
+
+@pytest.mark.netns
+def test_finds_out_late():
+    pytest.skip("no namespaces today")
+
+@pytest.mark.netns
+def test_wants_data():
+    shared("no", "such", "file")
+
+def test_without_marker():
+    pass
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path):  # noqa: ANN201
+    """A test run, with the project's conftest, on a machine without Go but with an `unshare` that works."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    folder.joinpath("unshare").write_text("#!/bin/sh\n")
+    folder.joinpath("unshare").chmod(0o755)
+    tmp_path.joinpath("test_cases.py").write_text(CASES)
+    pytest_run = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "tests.conftest",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        CHECKOUT,
+    ]
+
+    def start(**more: str) -> subprocess.CompletedProcess[str]:
+        environment = {"PATH": str(folder), "PYTHONPATH": str(CHECKOUT), **more}
+        command = [*pytest_run, "-c", CHECKOUT / "pyproject.toml", tmp_path / "test_cases.py"]
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+
+    return start
+
+
+def test_a_missing_tool_is_a_skip_with_its_reason(run) -> None:  # noqa: ANN001
+    ran = run()
+    assert ran.returncode == 0, ran.stdout
+    assert "go           0 ran    1 skipped; 1: no go on PATH: apt-get install golang-go" in ran.stdout
+    assert "netns        0 ran    2 skipped; 1: no namespaces today; 1: no no/such/file" in ran.stdout
+    assert "1 passed, 3 skipped" in ran.stdout
+
+
+def test_on_the_build_machine_it_is_a_failure(run) -> None:  # noqa: ANN001
+    ran = run(CI="true")
+    assert ran.returncode == 1
+    assert "test_needs_go may not be skipped with CI=true: no go on PATH" in ran.stdout
+    assert "test_finds_out_late may not be skipped with CI=true: no namespaces today" in ran.stdout
+    # Data is no tool: nothing that could be installed brings it
+    assert "2 failed, 1 passed, 1 skipped" in ran.stdout
+
+
+def test_tools_are_looked_for_in_the_tests() -> None:
+    assert "netns" in in_use()
+    assert in_use() & {tool.marker for tool in TOOLS} >= {"maven", "netns"}
+
+
+def test_what_to_install_is_said_with_a_bare_python(tmp_path: Path) -> None:
+    """`.ci/run` asks before anything is installed."""
+    command = [sys.executable, "-S", "-m", "tests.markers"]
+    ran = subprocess.run(command, cwd=CHECKOUT, env={"PATH": str(tmp_path)}, capture_output=True, text=True)
+    assert {"maven", "iproute2"} <= set(ran.stdout.split())
+    everything = subprocess.run([*command], cwd=CHECKOUT, env=os.environ, capture_output=True, text=True)
+    assert set(everything.stdout.split()) < set(ran.stdout.split())
