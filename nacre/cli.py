@@ -32,13 +32,14 @@ VERBS = {
     "show": Verb("nacre.bundle.show:main", "Print what a bundle holds, without building it"),
     "score": Verb("nacre.transform.score:main", "Score a CSV, JSON Lines or Parquet file with one bundle"),
     "serve": Verb("nacre.serving.server:main", "Run one container: sparkml, xgboost"),
-    "train": Verb("nacre.train.command:main", "Train as a container trains"),
+    "train xgboost": Verb("nacre.train.xgboost:main", "Train as the xgboost container trains"),
     "transform": Verb("nacre.transform.command:main", "Score files in batch with a whole chain"),
     "bench": Verb("nacre.cli:bench", "Run the benchmarks of the checkout"),
     "doctor": Verb("nacre.doctor:main", "Say what this machine has, what is missing and how to get it"),
     "version": Verb("nacre.cli:version", "Print the version"),
 }
 
+HELP = {"-h", "--help", "help"}
 OPTIONS = {
     "-h, --help": "Show this text; `nacre VERB --help` shows a verb's own",
     "--version": "Print the version",
@@ -46,10 +47,12 @@ OPTIONS = {
 }
 
 
-def usage() -> str:
-    width = max(map(len, [*VERBS, *OPTIONS])) + 2
-    lines = ["Usage: nacre [--json] VERB [arguments]", "", "Verbs:"]
-    lines += [f"  {name:<{width}}{verb.help}" for name, verb in VERBS.items()]
+def usage(group: str = "") -> str:
+    """The text of `nacre --help`, or of `nacre GROUP --help` for verbs of two words."""
+    verbs = {name: verb for name, verb in VERBS.items() if name.startswith(group)}
+    width = max(map(len, [*verbs, *OPTIONS])) + 2
+    lines = [f"Usage: nacre [--json] {group or 'VERB '}[arguments]", "", "Verbs:"]
+    lines += [f"  {name:<{width}}{verb.help}" for name, verb in verbs.items()]
     lines += ["", "Options:"]
     lines += [f"  {name:<{width}}{text}" for name, text in OPTIONS.items()]
     return "\n".join(lines)
@@ -78,16 +81,19 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def dispatch(arguments: list[str]) -> int:
-    if not arguments or arguments[0] in {"-h", "--help", "help"}:
-        print(usage(), file=sys.stdout if arguments else sys.stderr)
-        return 0 if arguments else 2
-    name, *rest = arguments
-    if name == "--version":
-        return version(rest)
-    if name not in VERBS:
-        print(f"nacre: unknown verb {name!r}{nearest(name)}; `nacre --help` lists them", file=sys.stderr)
+    for words in (2, 1):  # `train xgboost` is one verb
+        if (name := " ".join(arguments[:words])) in VERBS:
+            return load(name)(arguments[words:])
+    if arguments[:1] == ["--version"]:
+        return version(arguments[1:])
+    group = next((f"{arguments[0]} " for name in VERBS if arguments and name.startswith(f"{arguments[0]} ")), "")
+    asked = arguments[bool(group) :]
+    if asked and asked[0] not in HELP:
+        wrong = " ".join(arguments[: 1 + bool(group)])
+        print(f"nacre: unknown verb {wrong!r}{nearest(wrong)}; `nacre --help` lists them", file=sys.stderr)
         return 2
-    return load(name)(rest)
+    print(usage(group), file=sys.stdout if asked else sys.stderr)
+    return 0 if asked else 2
 
 
 def load(name: str) -> Callable[[list[str]], int]:

@@ -44,7 +44,7 @@ class Doubling(Handler):
     def negotiate(self, content_type, accept):
         if content_type is None or content_type.split(";")[0] != "text/csv":
             raise RequestError("cannot read this", status=415, expected="text/csv", got=content_type)
-        if accept not in ("*/*", "text/csv", "application/json"):
+        if accept not in (None, "*/*", "text/csv", "application/json"):
             raise RequestError("cannot write this", status=406, expected="text/csv", got=accept)
 
     def decode(self, body, content_type):
@@ -66,7 +66,7 @@ class Doubling(Handler):
     def encode(self, frame, accept):
         headers = (("X-Amzn-SageMaker-Custom-Attributes", self.attributes),) if self.attributes else ()
         if not frame.size:
-            return Reply(b"", None, 204, headers)
+            return Reply(b"", "text/csv", 204, headers)
         if frame.flat[0] == -6:
             return Reply(b"teapot", "text/plain", 418, headers)
         text = "".join(",".join(map(repr, row)) + "\n" for row in frame.tolist())

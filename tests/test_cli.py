@@ -32,7 +32,7 @@ def verb(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
 
 @pytest.mark.parametrize("name", cli.VERBS)
 def test_every_verb_has_help(name: str) -> None:
-    ran = nacre(name, "--help")
+    ran = nacre(*name.split(), "--help")
     assert (ran.returncode, ran.stderr) == (0, "")
     assert ran.stdout.startswith(f"usage: nacre {name}")
 
@@ -57,6 +57,8 @@ def cli_version() -> str:
     "arguments, told",
     [
         ((), "Usage: nacre"),
+        (("train",), "Usage: nacre [--json] train [arguments]"),
+        (("train", "xgbost"), "unknown verb 'train xgbost', did you mean 'train xgboost'"),
         (("tranform",), "unknown verb 'tranform', did you mean 'transform'"),
         (("version", "--loud"), "unrecognized arguments: --loud"),
         (("bench", "no-such"), "unknown benchmark no-such"),

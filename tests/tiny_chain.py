@@ -36,7 +36,9 @@ def csv_lines(data: list[dict[str, Any]]) -> list[str]:
 
 def matrix(data: list[dict[str, Any]]) -> np.ndarray:
     """The features as the stages define them, by hand: one-hot sex, then the numbers; shape (rows, SIZE)."""
-    return np.array([[*(float(row["sex"] == label) for label in LABELS), *(row[name] for name in NUMBERS)] for row in data])
+    return np.array(
+        [[*(float(row["sex"] == label) for label in LABELS), *(row[name] for name in NUMBERS)] for row in data]
+    )
 
 
 def bundle(path: Path, handle_invalid: str = "error") -> Path:

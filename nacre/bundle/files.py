@@ -10,7 +10,7 @@ import os
 import stat
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -45,7 +45,7 @@ class BundleFiles:
     def __contains__(self, name: str) -> bool:
         return name in self.sizes
 
-    def __iter__(self) -> Iterable[str]:
+    def __iter__(self) -> Iterator[str]:
         return iter(self.sizes)
 
     def __enter__(self) -> BundleFiles:
@@ -160,7 +160,7 @@ def _open_zip(path: Path, limits: Limits) -> BundleFiles:
 def _open_tar(path: Path, limits: Limits) -> BundleFiles:
     try:
         archive = tarfile.open(path)
-        members = []
+        members: list[tarfile.TarInfo] = []
         total = 0
         for member in archive:
             if member.isdir():
@@ -169,7 +169,9 @@ def _open_tar(path: Path, limits: Limits) -> BundleFiles:
                 raise BundleError("a link in the bundle", expected="plain files", got=member.name, file=str(path))
             total += member.size
             if len(members) > limits.entries or total > limits.total_bytes:
-                raise BundleError("too large", expected=f"at most {limits.total_bytes} bytes", got="more", file=str(path))
+                raise BundleError(
+                    "too large", expected=f"at most {limits.total_bytes} bytes", got="more", file=str(path)
+                )
             members.append(member)
     except (tarfile.TarError, OSError, EOFError) as error:
         raise BundleError("broken tar", expected="a complete archive", got=str(error), file=str(path)) from error

@@ -53,8 +53,9 @@ def _item(data: Any, tag: str | None) -> Any:
 def _dims(shape: Any) -> tuple[int, ...] | None:
     if shape is None:
         return None
-    sizes = [each.get("size") for each in shape.get("dimensions", ())] if isinstance(shape, dict) else [None]
-    if not all(isinstance(size, int) for size in sizes):
+    listed = shape.get("dimensions", ()) if isinstance(shape, dict) else [None]
+    sizes = [each["size"] for each in listed if isinstance(each, dict) and isinstance(each.get("size"), int)]
+    if len(sizes) != len(listed):
         raise BundleError("malformed tensor shape", expected='{"dimensions": [{"size": n, "name": ""}]}', got=shape)
     return tuple(sizes)
 
@@ -71,9 +72,9 @@ def encode(value: Value) -> dict[str, Any]:
         if value.tag is None or (not isinstance(value.data, Shape) and value.data in _DEFAULTS):
             return {}
         return {value.tag: _plain(value.data)}
+    assert value.tag is not None, "pack and decode give lists and tensors a tag"
     if value.form == "list":
         return {"type": "list", value.tag: [_plain(each) for each in value.data]} if value.data else {"type": "list"}
-    assert value.tag is not None, "a tensor always has a tag"
     return {"type": "tensor", value.tag: [_plain(each) for each in value.data], "shape": _dimensions(value.dims or ())}
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from nacre.bundle.values import Value
+if TYPE_CHECKING:
+    from nacre.bundle.values import Value
 
 Port = tuple[str, str]
 """(port name, column name)"""

@@ -8,15 +8,17 @@ ops that nobody knows.
 from __future__ import annotations
 
 import json
-import os
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nacre.bundle import jsonvalues
 from nacre.bundle.files import LIMITS, BundleFiles, Limits, open_bundle
 from nacre.bundle.node import Bundle, Node, Port
 from nacre.bundle.values import Value, unpack
 from nacre.errors import BundleError
+
+if TYPE_CHECKING:
+    import os
 
 EXACT = "nacre.exact."
 _PIPELINE = "pipeline"
@@ -79,7 +81,9 @@ class _Reader:
     def _children(self, node: Node) -> list[Node]:
         where = f"{node.path}/model.json"
         if "nodes" not in node.attributes:
-            raise BundleError("pipeline without its list of nodes", expected="nodes", got=list(node.attributes), file=where)
+            raise BundleError(
+                "pipeline without its list of nodes", expected="nodes", got=list(node.attributes), file=where
+            )
         names = at(lambda: unpack(node.attributes["nodes"], "list<string>"), where, "nodes")
         if len(set(names)) != len(names):
             twice = sorted({name for name in names if names.count(name) > 1})

@@ -73,7 +73,9 @@ def link(tree: Tree) -> Tree:
         if feature != LEAF:
             open_splits.append(node)
     if open_splits or not tree.feature:
-        raise BundleError("a tree with dangling nodes", expected="two children for each split", got=f"{len(tree)} nodes")
+        raise BundleError(
+            "a tree with dangling nodes", expected="two children for each split", got=f"{len(tree)} nodes"
+        )
     return tree
 
 
@@ -89,7 +91,9 @@ def decode(content: bytes, num_features: int | None, leaf_size: int | None) -> T
             raise error.at(field=f"line {number}") from error.__cause__
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             got = line[:120].decode("utf-8", "replace")
-            raise BundleError("malformed tree node", expected="an internal or leaf node", got=got, field=f"line {number}") from error
+            raise BundleError(
+                "malformed tree node", expected="an internal or leaf node", got=got, field=f"line {number}"
+            ) from error
     return link(tree)
 
 

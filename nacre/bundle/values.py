@@ -52,6 +52,9 @@ class Shape:
     dims: tuple[int, ...] | None = None
 
 
+_PLAIN: dict[str, type] = {"boolean": bool, "string": str, "basic_type": str, "shape": Shape}
+
+
 def unpack(value: Value, kind: str) -> Any:
     """The Python value of an attribute of the given kind. Raises BundleError with expected and got, without a place."""
     if kind.startswith("list<"):
@@ -87,11 +90,7 @@ def _scalar(data: Any, kind: str, value: Value) -> Any:
         if -_RANGE[kind] <= data < _RANGE[kind]:
             return int(data)
         raise BundleError("number out of range", expected=kind, got=data)
-    elif kind == "boolean" and isinstance(data, bool):
-        return data
-    elif kind in ("string", "basic_type") and isinstance(data, str):
-        return data
-    elif kind == "shape" and isinstance(data, Shape):
+    elif kind in _PLAIN and isinstance(data, _PLAIN[kind]):
         return data
     elif kind.startswith("tensor") and isinstance(data, Value):
         return _tensor(data)

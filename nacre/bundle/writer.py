@@ -27,7 +27,7 @@ VERSION = "0.20.0"
 
 def new_bundle(root: Node) -> Bundle:
     """A bundle around `root`, with a fresh uid and the time of now."""
-    now = datetime.now().isoformat(timespec="milliseconds")
+    now = datetime.now().isoformat(timespec="milliseconds")  # noqa: DTZ005 - MLeap parses a local time
     return Bundle(uid=str(uuid.uuid4()), name=root.name, format="json", version=VERSION, root=root, timestamp=now)
 
 
@@ -44,7 +44,7 @@ def write(bundle: Bundle, path: str | os.PathLike[str], overwrite: bool = False)
         form(target, list(_files(bundle)))
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
-        os.replace(target, path)
+        target.replace(path)
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return path

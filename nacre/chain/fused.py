@@ -22,7 +22,7 @@ from nacre.handlers.base import Reply
 from nacre.handlers.container import Container
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy as np
     import pyarrow as pa
@@ -108,6 +108,10 @@ class FusedChain:
         if values is None or not 0 < values.size * LONGEST_NUMBER <= (most if between is None else min(most, between)):
             return None
         return Numbers(values, lambda: handler.encode(frame, ANY))
+
+    def execution_parameters(self) -> Mapping[str, Any]:
+        """What the first container says at /execution-parameters."""
+        return self.containers[0].handler.execution_parameters()
 
     def score_table(self, table: pa.Table) -> pa.Array:
         """Typed columns to one value a row, for batch transform over Parquet; a table of no rows gives the type.

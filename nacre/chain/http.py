@@ -6,11 +6,11 @@ least of the three (urllib3 is built on it).
 
 from __future__ import annotations
 
-import threading
-import weakref
+from collections import deque
 from http.client import HTTPConnection, HTTPException
+from json import loads
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from nacre.chain.rules import (
@@ -43,7 +43,7 @@ OWN_HEADERS = frozenset(
 
 
 class HttpChain:
-    """Containers called in order, safe to share between threads: each thread keeps a connection a container."""
+    """Containers called in order, safe to share between threads."""
 
     def __init__(
         self, urls: Mapping[str, str], limits: Limits = LIMITS, observe: Observe | None = None, timeout: float = 60.0
@@ -76,6 +76,14 @@ class HttpChain:
             attributes = attributes_of(reply) or attributes
         return answered(reply, attributes)
 
+    def execution_parameters(self) -> Mapping[str, Any]:
+        """What the first container says at /execution-parameters, {} when it says nothing."""
+        try:
+            told = loads(self.peers[0].get("/execution-parameters", self.timeout).body)
+        except (ValueError, HTTPException, OSError):
+            return {}
+        return told if isinstance(told, dict) else {}
+
     def close(self) -> None:
         for peer in self.peers:
             peer.close()
@@ -88,7 +96,7 @@ class HttpChain:
 
 
 class Peer:
-    """One container behind a URL, and the connections to it."""
+    """One container behind a URL, and the open connections to it: as many as were ever needed at once."""
 
     def __init__(self, name: str, url: str):
         parts = urlsplit(url)
@@ -97,55 +105,65 @@ class Peer:
         self.name = name
         self.host = parts.hostname
         self.port = parts.port or 80
-        self.path = parts.path.rstrip("/") + "/invocations"
-        self._local = threading.local()
-        self._open: weakref.WeakSet[HTTPConnection] = weakref.WeakSet()
-        self._lock = threading.Lock()
+        self.base = parts.path.rstrip("/")
+        self._idle: deque[HTTPConnection] = deque()  # its pop and append are atomic
 
     def post(self, body: bytes, headers: Mapping[str, str], timeout: float) -> Reply:
         """The container's answer. Raises ContainerError with status 0 when it gives none within `timeout` seconds."""
-        connection = self._connection(timeout)
         try:
-            return self._exchange(connection, body, headers)
+            return self._exchange("POST", "/invocations", body, headers, timeout)
         except TimeoutError as error:
-            connection.close()
             raise failed(self.name, Reply(TIMED_OUT.format(self.name).encode(), None, 0)) from error
         except (HTTPException, OSError) as error:
-            connection.close()
             text = NO_ANSWER.format(self.name, str(error) or type(error).__name__)
             raise failed(self.name, Reply(text.encode(), None, 0)) from error
 
-    def _exchange(self, connection: HTTPConnection, body: bytes, headers: Mapping[str, str]) -> Reply:
+    def get(self, path: str, timeout: float) -> Reply:
+        """The answer to a GET; an empty body unless it is 200. Raises HTTPException, OSError."""
+        reply = self._exchange("GET", path, None, {"Accept": "application/json"}, timeout)
+        return reply if reply.status == 200 else reply._replace(body=b"")
+
+    def _exchange(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], timeout: float
+    ) -> Reply:
         """One request. A kept connection that the other side has closed meanwhile is opened again, once, which is
         right because scoring has no effects."""
+        connection = self._connection(max(timeout, 0.001))
         kept = connection.sock is not None
         try:
-            return exchange(connection, self.path, body, headers)
-        except ConnectionError:  # http.client's RemoteDisconnected is one
+            try:
+                reply = exchange(connection, method, self.base + path, body, headers)
+            except ConnectionError:  # http.client's RemoteDisconnected is one
+                if not kept:
+                    raise
+                connection.close()
+                reply = exchange(connection, method, self.base + path, body, headers)
+        except BaseException:
             connection.close()
-            if not kept:
-                raise
-            return exchange(connection, self.path, body, headers)
+            raise
+        self._idle.append(connection)
+        return reply
 
     def _connection(self, timeout: float) -> HTTPConnection:
-        connection: HTTPConnection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._local.connection = HTTPConnection(self.host, self.port)
-            with self._lock:
-                self._open.add(connection)
-        connection.timeout = max(timeout, 0.001)
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            return HTTPConnection(self.host, self.port, timeout)
+        connection.timeout = timeout
         if connection.sock is not None:
-            connection.sock.settimeout(connection.timeout)
+            connection.sock.settimeout(timeout)
         return connection
 
     def close(self) -> None:
-        with self._lock:
-            for connection in self._open:
-                connection.close()
+        """Close what is open; the peer can be used again."""
+        while self._idle:
+            self._idle.pop().close()
 
 
-def exchange(connection: HTTPConnection, path: str, body: bytes, headers: Mapping[str, str]) -> Reply:
-    connection.request("POST", path, body, headers)
+def exchange(
+    connection: HTTPConnection, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+) -> Reply:
+    connection.request(method, path, body, headers)
     answer = connection.getresponse()
     content = answer.read()
     own = tuple((name, value) for name, value in answer.getheaders() if name.lower() not in OWN_HEADERS)

@@ -43,7 +43,9 @@ def open_parquet(path: Path) -> pq.ParquetFile:
             file.close()
             file = pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20, coerce_int96_timestamp_unit="us")
     except (pa.ArrowException, OSError) as error:
-        raise RequestError("the file is no readable Parquet", expected="a Parquet file", got=str(error), file=path) from None
+        raise RequestError(
+            "the file is no readable Parquet", expected="a Parquet file", got=str(error), file=path
+        ) from None
     return file
 
 

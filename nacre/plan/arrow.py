@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +13,9 @@ import pyarrow.compute as pc
 from nacre.errors import SchemaError
 from nacre.formats.javatext import text_of
 from nacre.plan.frame import Bools, Column, ExplicitVectors, Scalars, Texts, Vectors
-from nacre.plan.types import Type
+
+if TYPE_CHECKING:
+    from nacre.plan.types import Type
 
 VECTOR_UDT = pa.struct(
     [("type", pa.int8()), ("size", pa.int32()), ("indices", pa.list_(pa.int32())), ("values", pa.list_(pa.float64()))]
@@ -36,7 +38,9 @@ def as_table(data: Any) -> pa.Table:
     if hasattr(data, "to_arrow"):
         return data.to_arrow()
     raise SchemaError(
-        "data of an unknown kind", expected="a pyarrow, pandas or polars table or a dict of lists", got=type(data).__name__
+        "data of an unknown kind",
+        expected="a pyarrow, pandas or polars table or a dict of lists",
+        got=type(data).__name__,
     )
 
 
@@ -48,7 +52,9 @@ def _array(name: str, values: Any) -> pa.Array | pa.ChunkedArray:
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
         if isinstance(values, Sequence) and all(v is None or isinstance(v, (int, float)) for v in values):
             return pa.array([None if v is None else float(v) for v in values], pa.float64())
-        raise SchemaError("values of several types in one column", expected="one type", got=values, field=name) from None
+        raise SchemaError(
+            "values of several types in one column", expected="one type", got=values, field=name
+        ) from None
 
 
 def _from_pandas(frame: Any) -> pa.Table:
@@ -66,7 +72,9 @@ def column_in(table: pa.Table, name: str, wanted: Type) -> Column:
     if name not in table.column_names:
         close = difflib.get_close_matches(name, table.column_names, 1)
         fix = f"Did you mean {close[0]!r}?" if close else None
-        raise SchemaError("a column is missing", expected=f"{name}: {wanted}", got=table.column_names, field=name, fix=fix)
+        raise SchemaError(
+            "a column is missing", expected=f"{name}: {wanted}", got=table.column_names, field=name, fix=fix
+        )
     array = table.column(name).combine_chunks()
     if isinstance(array, pa.ChunkedArray):  # combine_chunks may leave an empty or over-long column chunked
         array = array.chunk(0) if array.num_chunks else pa.array([], array.type)
@@ -83,13 +91,20 @@ def column_in(table: pa.Table, name: str, wanted: Type) -> Column:
 
 def _scalars(array: pa.Array, name: str, wanted: Type) -> Scalars:
     kind = array.type
-    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind) or pa.types.is_decimal(kind)):
+    if not (
+        pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_boolean(kind)
+        or pa.types.is_decimal(kind)
+    ):
         raise SchemaError("column of another type", expected=f"{name}: {wanted}", got=str(kind), field=name)
     null = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else None
     try:
         array = array.cast(wanted.arrow(), safe=wanted.base not in ("double", "float"))
     except pa.ArrowInvalid as error:
-        raise SchemaError("column of another type", expected=f"{name}: {wanted}", got=f"{kind}: {error}", field=name) from None
+        raise SchemaError(
+            "column of another type", expected=f"{name}: {wanted}", got=f"{kind}: {error}", field=name
+        ) from None
     if null is not None:
         array = array.fill_null(False if wanted.base == "boolean" else 0)
     return Scalars(array.to_numpy(zero_copy_only=False), null)
@@ -132,13 +147,17 @@ def _same_size(lengths: np.ndarray, size: int, name: str) -> None:
     bad = np.flatnonzero(lengths != size)
     if len(bad):
         row = int(bad[0])
-        raise SchemaError("vector of another size", expected=f"{size} entries", got=int(lengths[row]), row=row + 1, field=name)
+        raise SchemaError(
+            "vector of another size", expected=f"{size} entries", got=int(lengths[row]), row=row + 1, field=name
+        )
 
 
 def _from_udt(array: pa.Array, name: str, wanted: Type, null: Bools | None) -> Vectors:
     size = wanted.size or 0
     rows = array.to_pylist()
-    lengths = np.array([size if r is None else r["size"] if r["type"] == 0 else len(r["values"]) for r in rows], np.int64)
+    lengths = np.array(
+        [size if r is None else r["size"] if r["type"] == 0 else len(r["values"]) for r in rows], np.int64
+    )
     _same_size(lengths, size, name)
     matrix, entries = np.zeros((size, len(rows))), np.ones((size, len(rows)), bool)
     sparse = np.array([r is not None and r["type"] == 0 for r in rows], bool)
@@ -168,7 +187,12 @@ def _dense_out(column: Vectors) -> pa.Array:
     size, rows = matrix.shape
     offsets = np.arange(rows + 1, dtype=np.int64) * size
     if offsets[-1] >= 1 << 31:
-        raise SchemaError("too many numbers for one table", expected="fewer than 2^31", got=int(offsets[-1]), fix="Score fewer rows at a time")
+        raise SchemaError(
+            "too many numbers for one table",
+            expected="fewer than 2^31",
+            got=int(offsets[-1]),
+            fix="Score fewer rows at a time",
+        )
     values = np.ascontiguousarray(matrix.T).reshape(-1)
     mask = None if column.null is None else pa.array(column.null)
     return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), pa.array(values), mask=mask)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nacre.errors import RowError
-from nacre.plan.frame import Bools, Column, Failed, Result
-from nacre.stages.base import Stage
+if TYPE_CHECKING:
+    from nacre.errors import RowError
+    from nacre.plan.frame import Bools, Column, Failed, Result
+    from nacre.stages.base import Stage
 
 
 @dataclass
@@ -69,5 +71,3 @@ def needed(stages: Sequence[Stage], wanted: Iterable[str]) -> list[Stage]:
             live.update(stage.input_names)
             chosen.append(stage)
     return chosen[::-1]
-
-

@@ -7,12 +7,15 @@ its number.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nacre.bundle.trees import LEAF, Tree
-from nacre.plan.frame import Floats
-from nacre.plan.rowcode import RowCode
+
+if TYPE_CHECKING:
+    from nacre.plan.frame import Floats
+    from nacre.plan.rowcode import RowCode
 
 BLOCK = 8192
 """Rows walked at a time: the block's columns stay in the processor's cache."""
@@ -57,8 +60,10 @@ class TreePlan:
     def _goes_left(self, node: int, x: Floats) -> np.ndarray:
         if node in self.left_sets:
             stored, left_if_stored = self.left_sets[node]
-            return np.isin(x, list(stored)) == left_if_stored
-        return x <= self.tree.threshold[node]
+            found: np.ndarray = np.isin(x, list(stored)) == left_if_stored
+            return found
+        below: np.ndarray = x <= self.tree.threshold[node]
+        return below
 
     def _follow(self, matrix: Floats) -> Floats:
         """Level by level: each row holds its node's number; leaves point at themselves."""

@@ -93,7 +93,8 @@ class Vectors:
 
     def entries(self) -> Bools:
         """Which entries a sparse row would store, shape (size, rows)."""
-        return (self.pattern or self).matrix != 0.0
+        entries: Bools = (self.pattern or self).matrix != 0.0
+        return entries
 
     def stored(self) -> tuple[Bools, Bools]:
         """(which rows are sparse, shape (rows,); which entries are stored in them, shape (size, rows))."""
@@ -162,7 +163,8 @@ def compressed(spark_4: bool) -> Callable[[Bools], Bools]:
     def rule(entries: Bools) -> Bools:
         stored = entries.sum(axis=0)
         size = len(entries)
-        return 3 * stored + 4 < 2 * size if spark_4 else 1.5 * (stored + 1) < size
+        sparse: Bools = 3 * stored + 4 < 2 * size if spark_4 else 1.5 * (stored + 1) < size
+        return sparse
 
     return rule
 
@@ -182,7 +184,9 @@ class Failed:
         """The error for one of the rows; an error counts rows from 1."""
         message = self.message(row) if callable(self.message) else self.message
         got = self.got(row)
-        return RowError(message, expected=self.expected, got=got, fix=self.fix, row=row + 1, field=self.field, node=node)
+        return RowError(
+            message, expected=self.expected, got=got, fix=self.fix, row=row + 1, field=self.field, node=node
+        )
 
 
 @dataclass(slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nacre.bundle.node import Bundle, Node
 from nacre.bundle.reader import read
 from nacre.errors import RowError, SchemaError, SetupError, UnsupportedError
 from nacre.plan import rows
@@ -24,7 +22,11 @@ from nacre.stages import REGISTRY, Context, Stage
 from nacre.stages.pipeline import Pipeline, leaves
 
 if TYPE_CHECKING:
+    import os
+
     import pyarrow as pa
+
+    from nacre.bundle.node import Bundle, Node
 
 MODES = ("spark", "mleap")
 
@@ -53,7 +55,8 @@ def build(root: Node, context: Context) -> list[Stage]:
         node = unknown[0]
         raise UnsupportedError(
             f"unknown op {node.op!r}", expected=f"one of {', '.join(sorted(REGISTRY))}",
-            got=", ".join(f"{each.op} (node {each.name})" for each in unknown), file=f"{node.path}/model.json", node=node.name,
+            got=", ".join(f"{each.op} (node {each.name})" for each in unknown),
+            file=f"{node.path}/model.json", node=node.name,
         )  # fmt: skip
     return [REGISTRY[node.op](node, context) for node in nodes]
 
@@ -237,10 +240,10 @@ def raw_columns(stages: Sequence[Stage], known: Mapping[str, Type]) -> dict[str,
         for name, want in zip(stage.input_names, stage.wants(), strict=True):
             if name in made:
                 continue
-            want = want or STRING
-            if name in known:
-                raw[name] = known[name] if known[name].size is not None or known[name].shape != "vector" else want
+            told = known.get(name)
+            if told is not None and (told.shape != "vector" or told.size is not None):
+                raw[name] = told
             elif name not in raw or raw[name] == STRING:
-                raw[name] = want
+                raw[name] = want or STRING
         made.update(stage.output_names)
     return raw

@@ -114,7 +114,9 @@ class RowCode:
         value = float(value)
         return repr(value) if math.isfinite(value) else self.const(value)
 
-    def fail(self, field: str, message: str | Callable[[Any], str], expected: str, got: str, fix: str | None = None) -> None:
+    def fail(
+        self, field: str, message: str | Callable[[Any], str], expected: str, got: str, fix: str | None = None
+    ) -> None:
         """Refuse the row. `got` is a source expression; a callable `message` is called with its value."""
         node = self.node
 
@@ -158,7 +160,7 @@ class RowCode:
         """Compile the lines to a function. Its source stays with it as ``__source__``."""
         source = self.source(f"{name}({arguments})")
         namespace = dict(self.names)
-        exec(compile(source, f"<nacre {name} plan>", "exec"), namespace)  # built here from numbers and own names only
+        exec(compile(source, f"<nacre {name} plan>", "exec"), namespace)  # noqa: S102 - numbers and own names only
         made: Callable[..., Any] = namespace[name]
         made.__source__ = source  # type: ignore[attr-defined]
         return made

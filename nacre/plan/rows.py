@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nacre.errors import SchemaError
 from nacre.formats.javatext import text_of
 from nacre.plan.rowcode import Part, Ref, RowCode, ScalarRef, VectorRef
 from nacre.plan.types import INTEGERS, Type
-from nacre.stages.base import Stage
+
+if TYPE_CHECKING:
+    from nacre.stages.base import Stage
 
 
 def compile_positional(
@@ -21,7 +23,7 @@ def compile_positional(
     if names:
         code.line(f"{', '.join(names)}, = r" if len(names) == 1 else f"{', '.join(names)} = r")
     given = dict(zip(inputs, names, strict=True))
-    refs = {column: _reference(code, given[column], types[column]) for column in _raw(stages, output) if column in given}
+    refs = {column: _reference(code, given[column], types[column]) for column in _raw(stages) if column in given}
     _write(code, stages, refs)
     if output not in refs:
         code.line(f"return {given[output]}")
@@ -38,7 +40,7 @@ def compile_dict(
     With `trace` it takes a second dict, into which each stage's outputs go as they are computed.
     """
     code = RowCode()
-    raw = _raw(stages, *outputs)
+    raw = _raw(stages)
     refs: dict[str, Ref] = {}
     if raw:
         variables = [code.new("a") for _ in raw]
@@ -57,7 +59,7 @@ def compile_dict(
     return code.function("row", "r, out" if trace else "r")
 
 
-def _raw(stages: Sequence[Stage], *outputs: str) -> list[str]:
+def _raw(stages: Sequence[Stage]) -> list[str]:
     """The raw columns that these stages read, in order of first use."""
     made: set[str] = set()
     raw: dict[str, None] = {}
@@ -102,7 +104,9 @@ def _missing(columns: Sequence[str]) -> Callable[[Mapping[str, Any]], SchemaErro
     def build(row: Mapping[str, Any]) -> SchemaError:
         absent = [name for name in columns if name not in row]
         fix = "Pass None for a null"
-        return SchemaError("a column is missing", expected=absent[0], got=sorted(map(str, row)), field=absent[0], fix=fix)
+        return SchemaError(
+            "a column is missing", expected=absent[0], got=sorted(map(str, row)), field=absent[0], fix=fix
+        )
 
     return build
 
@@ -121,7 +125,9 @@ def caster(column: str, wanted: Type) -> Callable[[Any], Any]:
         except (TypeError, ValueError):
             raise wrong(value) from None
         if len(numbers) != wanted.size:
-            raise SchemaError("vector of another size", expected=f"{wanted.size} entries", got=len(numbers), field=column)
+            raise SchemaError(
+                "vector of another size", expected=f"{wanted.size} entries", got=len(numbers), field=column
+            )
         return numbers
 
     def to_text(value: Any) -> str | None:

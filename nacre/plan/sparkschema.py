@@ -19,7 +19,7 @@ VECTOR_CLASS = "org.apache.spark.ml.linalg.VectorUDT"
 
 def from_spark_json(schema: Mapping[str, Any]) -> dict[str, Type]:
     """Column types of a Spark schema (``df.schema.jsonValue()``). Columns of types no stage takes are left out."""
-    if not isinstance(schema, Mapping) or not isinstance(schema.get("fields"), list):
+    if not isinstance(schema.get("fields"), list):
         raise SchemaError("not a Spark schema", expected='{"type": "struct", "fields": […]}', got=schema)
     found = {}
     for field in schema["fields"]:
@@ -33,7 +33,9 @@ def _type(kind: Any, metadata: Mapping[str, Any]) -> Type | None:
     if isinstance(kind, str):
         if kind in NAMES:
             return Type(NAMES[kind])
-        return Type("double") if kind.startswith("decimal") else Type("string") if kind.startswith(("varchar", "char")) else None
+        if kind.startswith("decimal"):
+            return Type("double")
+        return Type("string") if kind.startswith(("varchar", "char")) else None
     if kind.get("type") == "udt" and kind.get("class") == VECTOR_CLASS:
         return Type("double", "vector", _size(metadata.get("ml_attr")))
     if kind.get("type") == "array" and isinstance(kind.get("elementType"), str) and kind["elementType"] in NAMES:

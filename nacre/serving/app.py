@@ -26,6 +26,8 @@ StartResponse = Callable[..., Any]
 STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 NO_BODY = (204, 304)
 CHUNK = 1 << 20
+MOST_DRAINED = 1 << 28
+"""Bytes of a refused body that are still taken; a client that sends more finds its connection closed."""
 
 
 def container_app(handler: Handler, name: str | None = None, body_limit: int = 100 << 20) -> ContainerApp:
@@ -70,16 +72,16 @@ def read_body(environ: Environ, container: Container) -> bytes:
     """The whole body, by Content-Length or chunked. Raises RequestError if it is over the limit or cut short."""
     length = environ.get("CONTENT_LENGTH")
     stream = environ["wsgi.input"]
-    if length:
-        size = int(length)
-        container.check_size(size)
-        body: bytes = stream.read(size)
-        if len(body) != size:
-            raise RequestError("the body ends early", expected=f"{size} bytes", got=f"{len(body)} bytes")
-        return body
-    if not environ.get("wsgi.input_terminated"):
-        return b""
-    return read_chunked(stream, container)
+    if not length:
+        return read_chunked(stream, container) if environ.get("wsgi.input_terminated") else b""
+    size = int(length)
+    if size > container.body_limit:
+        drain(stream)
+        raise container.too_large(size)
+    body: bytes = stream.read(size)
+    if len(body) != size:
+        raise RequestError("the body ends early", expected=f"{size} bytes", got=f"{len(body)} bytes")
+    return body
 
 
 def read_chunked(stream: Any, container: Container) -> bytes:
@@ -88,9 +90,17 @@ def read_chunked(stream: Any, container: Container) -> bytes:
     while part := stream.read(CHUNK):
         size += len(part)
         if size > container.body_limit:
+            drain(stream)
             raise container.too_large(f"more than {container.body_limit}")
         parts.append(part)
     return b"".join(parts)
+
+
+def drain(stream: Any) -> None:
+    """Take what a client still sends of a refused body, so that it reads the answer and not a broken connection."""
+    left = MOST_DRAINED
+    while left > 0 and (part := stream.read(CHUNK)):
+        left -= len(part)
 
 
 def flask_app(container: Container, shape: Shape, invoke: Callable[[Environ], Reply]) -> Flask:
@@ -98,8 +108,7 @@ def flask_app(container: Container, shape: Shape, invoke: Callable[[Environ], Re
     handler = container.handler
     app = Flask("nacre.serving", static_folder=None)
     app.url_map.strict_slashes = not shape.trailing_slash
-    app.url_map.merge_slashes = False
-    app.add_url_rule("/ping", "ping", Response)
+    app.add_url_rule("/ping", "ping", lambda: response(Reply(b"", None)))
     app.add_url_rule("/invocations", "invocations", lambda: response(invoke(request.environ)), methods=["POST"])
 
     @app.get("/execution-parameters")
@@ -116,12 +125,6 @@ def flask_app(container: Container, shape: Shape, invoke: Callable[[Environ], Re
             log(container.name, request.environ, reply.status, error)
             return response(reply)
         return response(shape.failure(handler, error, request, accepts_json()))
-
-    @app.after_request
-    def bare(answer: Response) -> Response:
-        if request.path.rstrip("/") == "/ping":
-            del answer.headers["Content-Type"]  # an empty body has no type
-        return answer
 
     return app
 

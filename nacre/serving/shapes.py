@@ -5,7 +5,6 @@ Sources: sparkml-serving.md and xgboost-serving.md of the reference (observed on
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
 from json import dumps
@@ -77,7 +76,7 @@ def nginx(handler: Handler, error: HTTPException, request: Request, takes_json: 
     """nginx answers paths it does not pass on; the rest is Flask's own page under NACRE_COMPAT=aws."""
     if not BEHIND_NGINX.match(request.path):
         return Reply(b"{}", "application/json", 404)
-    if os.environ.get("NACRE_COMPAT") == "aws":
+    if getattr(handler, "compat", False):
         page = error.get_response(request.environ)
         return Reply(page.get_data(), page.headers["Content-Type"], page.status_code, allow(error))
     return canonical(handler, error, request, takes_json)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from nacre.bundle.node import Bundle, Node
 from nacre.bundle.values import pack
 from nacre.bundle.writer import new_bundle, write
 from nacre.errors import NacreError, SchemaError, UnsupportedError
@@ -20,10 +18,17 @@ from nacre.spark.saved import Saved
 from nacre.stages import Context, Stage, by_spark_class
 from nacre.stages.pipeline import Pipeline
 
+if TYPE_CHECKING:
+    import os
+
+    from nacre.bundle.node import Bundle, Node
+
 TUNED = ("org.apache.spark.ml.tuning.CrossValidatorModel", "org.apache.spark.ml.tuning.TrainValidationSplitModel")
 
 
-def convert(saved: str | os.PathLike[str], out: str | os.PathLike[str], schema: Any = None, overwrite: bool = False) -> Path:
+def convert(
+    saved: str | os.PathLike[str], out: str | os.PathLike[str], schema: Any = None, overwrite: bool = False
+) -> Path:
     """Write the bundle of a model that Spark saved with ``model.write().save(saved)``.
 
     Args:
@@ -122,7 +127,9 @@ def read_schema(schema: Any) -> dict[str, Type]:
     try:
         return from_spark_json(json.loads(text if text.lstrip().startswith("{") else Path(text).read_text()))
     except (OSError, ValueError) as error:
-        raise SchemaError("unreadable schema", expected="Spark's schema JSON", got=str(error), file=text[:200]) from error
+        raise SchemaError(
+            "unreadable schema", expected="Spark's schema JSON", got=str(error), file=text[:200]
+        ) from error
 
 
 def _from_arrow(field: Any) -> Type:
@@ -140,12 +147,19 @@ def _from_arrow(field: Any) -> Type:
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         item = words.get(kind.value_type, "string")
         return Type("double", "vector") if item == "double" else Type(item, "list")
-    raise SchemaError("a column of a type that no stage takes", expected="a number, a text, or a list", got=str(kind), field=field.name)
+    raise SchemaError(
+        "a column of a type that no stage takes",
+        expected="a number, a text, or a list",
+        got=str(kind),
+        field=field.name,
+    )
 
 
 def main(argv: list[str]) -> int:
     """`nacre convert`."""
-    parser = argparse.ArgumentParser(prog="nacre convert", description="A saved Spark model to an MLeap bundle, with no JVM.")
+    parser = argparse.ArgumentParser(
+        prog="nacre convert", description="A saved Spark model to an MLeap bundle, with no JVM."
+    )
     parser.add_argument("saved", help="the folder that model.write().save(…) made")
     parser.add_argument("out", help="the bundle: .zip, .tar.gz, or a directory")
     parser.add_argument("--schema", help="file with Spark's schema JSON (df.schema.json()) of the columns")

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nacre.errors import SetupError
 from nacre.plan.sparkschema import VECTOR_CLASS
 from nacre.spark.convert import convert
 
+if TYPE_CHECKING:
+    import os
+
 
 def save(
-    model: Any, out: str | os.PathLike[str], sample: Any, staging: str | os.PathLike[str] | None = None, overwrite: bool = False
+    model: Any,
+    out: str | os.PathLike[str],
+    sample: Any,
+    staging: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
 ) -> Path:
     """Write a fitted PySpark model (classic or Spark Connect) as a bundle.
 
@@ -66,7 +72,11 @@ def _outputs(model: Any) -> set[str]:
                 names.add(stage.getOrDefault(param))
         if hasattr(stage, "outputCols") and stage.isSet("outputCols"):
             names |= set(stage.getOrDefault("outputCols"))
-            names -= {stage.getOrDefault("outputCol")} if stage.hasParam("outputCol") and not stage.isSet("outputCol") else set()
+            names -= (
+                {stage.getOrDefault("outputCol")}
+                if stage.hasParam("outputCol") and not stage.isSet("outputCol")
+                else set()
+            )
     return names
 
 
@@ -76,8 +86,8 @@ class _Staging:
     def __init__(self, sample: Any, staging: str | os.PathLike[str] | None):
         if staging is None and not _is_local(sample):
             raise SetupError(
-                "a staging folder is needed", expected="staging=, on a file system the Spark session shares with this machine",
-                got="a session that is not local", fix="Pass staging='/shared/folder'",
+                "a staging folder is needed",
+                expected="staging=, on a file system the Spark session shares with this machine", got="a session that is not local", fix="Pass staging='/shared/folder'",
             )  # fmt: skip
         self.parent = Path(staging).absolute() if staging is not None else Path(tempfile.gettempdir())
 

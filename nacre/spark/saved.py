@@ -45,13 +45,17 @@ class Saved:
         """A param: set, else its default; numbers that JSON cannot hold are floats again."""
         value = self._params.get(name, default)
         if value is _MISSING:
-            raise BundleError("a param is missing", expected=name, got=sorted(self._params), file=str(self.path), node=self.uid)
+            raise BundleError(
+                "a param is missing", expected=name, got=sorted(self._params), file=str(self.path), node=self.uid
+            )
         return _numbers(value)
 
     def extra(self, name: str) -> Any:
         """A fact that stands beside the params in the metadata, such as numFeatures."""
         if name not in self.metadata:
-            raise BundleError("metadata lacks a fact", expected=name, got=sorted(self.metadata), file=str(self.path), node=self.uid)
+            raise BundleError(
+                "metadata lacks a fact", expected=name, got=sorted(self.metadata), file=str(self.path), node=self.uid
+            )
         return self.metadata[name]
 
     def columns(self, port: Port) -> list[str]:
@@ -94,7 +98,13 @@ class Saved:
         """A column of a one-row table: vectors and matrices as Tensor, other things as Python values."""
         if column not in self.table.column_names or self.table.num_rows != 1:
             got = f"{self.table.num_rows} rows of {self.table.column_names}"
-            raise BundleError("model data of another form", expected=f"one row with {column}", got=got, file=str(self.path), node=self.uid)
+            raise BundleError(
+                "model data of another form",
+                expected=f"one row with {column}",
+                got=got,
+                file=str(self.path),
+                node=self.uid,
+            )
         return _linalg(self.table.column(column)[0].as_py())
 
     def trees(self, regression: bool) -> list[tuple[Tree, float]]:
@@ -117,12 +127,16 @@ class Saved:
         if column in self.types:
             return self.types[column]
         if default is None:
-            raise UnsupportedError("the type of a column is not known", expected="a schema that names it", got=column, node=self.uid)
+            raise UnsupportedError(
+                "the type of a column is not known", expected="a schema that names it", got=column, node=self.uid
+            )
         return default
 
     def shapes(self) -> list[Shape]:
         """Shape of each input column, for the ops that declare them."""
-        return [_shape(self.type_of(name, DOUBLE)) for name in self.columns(Port("input", None, "inputCol", "inputCols"))]
+        return [
+            _shape(self.type_of(name, DOUBLE)) for name in self.columns(Port("input", None, "inputCol", "inputCols"))
+        ]
 
 
 def _shape(given: Type) -> Shape:
@@ -134,14 +148,21 @@ def _shape(given: Type) -> Shape:
 def _metadata(path: Path) -> dict[str, Any]:
     folder = path / "metadata"
     if not folder.is_dir():
-        raise BundleError("not a saved Spark model", expected="a folder named metadata in it", got=str(path), fix="Save with model.write().save(path)")
+        raise BundleError(
+            "not a saved Spark model",
+            expected="a folder named metadata in it",
+            got=str(path),
+            fix="Save with model.write().save(path)",
+        )
     parts = [each for each in sorted(folder.iterdir()) if not each.name.startswith(("_", "."))]
     try:
         content = json.loads(parts[0].read_text())
         if not {"class", "uid"} <= set(content):
             raise ValueError("no class or uid")
     except (IndexError, ValueError, OSError) as error:
-        raise BundleError("unreadable metadata of a saved Spark model", expected="one line of JSON", got=str(error), file=str(folder)) from error
+        raise BundleError(
+            "unreadable metadata of a saved Spark model", expected="one line of JSON", got=str(error), file=str(folder)
+        ) from error
     return content  # type: ignore[no-any-return]
 
 
@@ -150,9 +171,17 @@ def read_parquet(folder: Path, uid: str) -> pa.Table:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    parts = [each for each in sorted(folder.glob("*")) if not each.name.startswith(("_", "."))] if folder.is_dir() else []
+    parts = (
+        [each for each in sorted(folder.glob("*")) if not each.name.startswith(("_", "."))] if folder.is_dir() else []
+    )
     if not parts:
-        raise BundleError("a saved Spark model without its data", expected="Parquet part files", got="none", file=str(folder), node=uid)
+        raise BundleError(
+            "a saved Spark model without its data",
+            expected="Parquet part files",
+            got="none",
+            file=str(folder),
+            node=uid,
+        )
     return pa.concat_tables([pq.ParquetFile(part).read() for part in parts])
 
 

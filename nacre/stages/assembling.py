@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nacre.bundle.values import Shape
 from nacre.plan.frame import Column, Result, Scalars, Vectors, compressed
 from nacre.plan.rowcode import Part, Ref, RowCode, ScalarRef, VectorRef
 from nacre.plan.types import DOUBLE, Type, vector
 from nacre.stages.base import REQUIRED, Attr, Port, Stage, param, stage, vector_of
+
+if TYPE_CHECKING:
+    from nacre.bundle.values import Shape
 
 FIX = "Send a number, or fit with handleInvalid keep or skip"
 
@@ -40,10 +43,17 @@ class VectorAssembler(Stage):
 
     def prepare(self) -> None:
         if len(self.input_shapes) != len(self.input_names):
-            raise self.bad("ports and shapes do not match", "input_shapes", f"{len(self.input_names)} shapes", len(self.input_shapes))
+            raise self.bad(
+                "ports and shapes do not match",
+                "input_shapes",
+                f"{len(self.input_names)} shapes",
+                len(self.input_shapes),
+            )
         for shape in self.input_shapes:
             if shape.base == "list" or (shape.dims is not None and len(shape.dims) > 1):
-                raise self.bad("a shape that cannot be assembled", "input_shapes", "scalars and one-dimensional tensors", shape)
+                raise self.bad(
+                    "a shape that cannot be assembled", "input_shapes", "scalars and one-dimensional tensors", shape
+                )
         self.policy = "mleap" if self.context.mleap or self.handle_invalid is None else self.handle_invalid
 
     @property
@@ -138,7 +148,9 @@ class VectorAssembler(Stage):
             return self._nullable_vector(code, name, ref)
         parts: list[Part] = []
         for part in ref.parts:
-            unsigned = [part] if part.unsigned else [_unsigned(code.let(f"{x} + 0.0", "x")) for x in code.unpacked(part)]
+            unsigned = (
+                [part] if part.unsigned else [_unsigned(code.let(f"{x} + 0.0", "x")) for x in code.unpacked(part)]
+            )
             parts += unsigned
         return parts
 

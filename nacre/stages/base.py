@@ -132,7 +132,10 @@ class Stage:
     def wants(self) -> list[Type | None]:
         """The type of each input column, for raw columns whose type nobody else tells; None: any scalar."""
         single = {port.name: port.type for port in self.inputs}
-        return [single.get(port) or _many_type(self.inputs, port) for port, _ in self._ordered(self.node.inputs, self.inputs)]
+        return [
+            single.get(port) or _many_type(self.inputs, port)
+            for port, _ in self._ordered(self.node.inputs, self.inputs)
+        ]
 
     def types(self, inputs: Sequence[Type]) -> list[Type]:
         """The types of the output columns for these inputs. Raises SchemaError where an input cannot be taken."""
@@ -188,7 +191,9 @@ class Stage:
         for index, each in enumerate(declared):
             if not each.optional and not any(rank[0] == index for rank in known):
                 where = f"{self.node.path}/node.json"
-                raise BundleError("a port is missing", expected=each.name, got=[p for p, _ in ports], file=where, node=self.name)
+                raise BundleError(
+                    "a port is missing", expected=each.name, got=[p for p, _ in ports], file=where, node=self.name
+                )
         return [known[rank] for rank in sorted(known)]
 
     @classmethod
@@ -203,18 +208,20 @@ class Stage:
         """A node of this op from Python values, by the attribute table."""
         unknown = set(values) - {attr.name for attr in cls.attributes}
         assert not unknown, f"{cls.op} has no attribute {unknown}"
-        attributes = {}
+        attributes: dict[str, Value] = {}
         for attr in cls.attributes:
             value = values.get(attr.name)
             if value is None or (attr.optional and value == attr.default):
                 continue
-            many = {attr.name.format(n=n): each for n, each in value.items()} if "{n}" in attr.name else {attr.name: value}
+            many = (
+                {attr.name.format(n=n): each for n, each in value.items()} if "{n}" in attr.name else {attr.name: value}
+            )
             attributes |= {name: pack(each, attr.kind) for name, each in many.items()}
         return Node(op=cls.op, name=name, attributes=attributes, inputs=list(inputs), outputs=list(outputs))
 
 
 def _rank(declared: Sequence[Port], port: str) -> tuple[int, int] | None:
-    """(index of the declared port, number of a repeated one). `input` and `input0` are one port in old and new bundles."""
+    """(index of the declared port, number of a repeated one). Bundles call one port `input` or, newer, `input0`."""
     for index, each in enumerate(declared):
         if port == each.name:
             return (index, 0)

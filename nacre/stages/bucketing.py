@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import itertools
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -52,7 +53,7 @@ class Bucketizer(Stage):
             splits[0] = -math.inf
         if splits and math.isnan(splits[-1]):
             splits[-1] = math.inf
-        if len(splits) < 2 or any(not a < b for a, b in zip(splits, splits[1:], strict=False)):
+        if len(splits) < 2 or any(not a < b for a, b in itertools.pairwise(splits)):
             raise self.bad("splits must ascend", "splits", "at least two ascending numbers", splits)
         # The number of a split equal to +0.0, below which -0.0 sorts.
         self.zero = next((i for i, x in enumerate(splits) if x == 0.0 and math.copysign(1.0, x) > 0), None)

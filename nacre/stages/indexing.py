@@ -125,7 +125,11 @@ class StringIndexer(Stage):
         columns, outputs = saved.columns(cls.inputs[0]), saved.columns(cls.outputs[0])
         nodes = []
         for n, (labels, column, output) in enumerate(zip(arrays, columns, outputs, strict=True)):
-            values = {"labels_length": 1, "labels_array_{n}": {0: labels}, "handle_invalid": saved.param("handleInvalid")}
+            values = {
+                "labels_length": 1,
+                "labels_array_{n}": {0: labels},
+                "handle_invalid": saved.param("handleInvalid"),
+            }
             nodes.append(cls.make(saved.name(n, len(columns)), values, [("input", column)], [("output", output)]))
         return nodes
 
@@ -186,7 +190,9 @@ class OneHotEncoder(Stage):
         if self.handle_invalid is None:  # MLeap's rule for bundles older than the attribute
             self.handle_invalid = "keep" if self.category_sizes is None and self.drop_last else "error"
         if len({len(sizes), len(self.input_names), len(self.output_names)}) > 1:
-            raise self.bad("ports and sizes do not match", "category_sizes", f"{len(self.input_names)} columns", len(sizes))
+            raise self.bad(
+                "ports and sizes do not match", "category_sizes", f"{len(self.input_names)} columns", len(sizes)
+            )
         self.sizes = [int(size) for size in sizes if size is not None]
         if not all(0 <= size < 1 << 31 for size in self.sizes):
             raise self.bad("absurd number of categories", "category_sizes", "0 to 2147483647", self.sizes)
@@ -221,7 +227,9 @@ class OneHotEncoder(Stage):
         def got(row: int) -> float | None:
             return None if column.null is not None and column.null[row] else float(values[row])
 
-        result.fail(bad, name, lambda row: invalid_index(got(row)), expected=expected_index(size), got=got, fix=INDEX_FIX)
+        result.fail(
+            bad, name, lambda row: invalid_index(got(row)), expected=expected_index(size), got=got, fix=INDEX_FIX
+        )
         codes[codes >= width] = -1
         return OneHot(codes, width, column.null)
 
@@ -243,7 +251,9 @@ class OneHotEncoder(Stage):
             word = "elif"
         test = f"0.0 <= {x} < {code.number(size)}"
         if self.context.mleap:
-            test = f"{x} is not None and {test} and {x} == {x} // 1.0" if ref.nullable else f"{test} and {x} == {x} // 1.0"
+            test = (
+                f"{x} is not None and {test} and {x} == {x} // 1.0" if ref.nullable else f"{test} and {x} == {x} // 1.0"
+            )
         with code.block(f"{word} {test}"):
             code.line(f"{found} = {hot}(int({x}))")
         if self.keep and self.context.mleap:

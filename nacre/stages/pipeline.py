@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from nacre.bundle.node import Node
 from nacre.stages.base import REQUIRED, Attr, Stage, stage
+
+if TYPE_CHECKING:
+    from nacre.bundle.node import Node
 
 
 @stage
@@ -16,7 +19,9 @@ class Pipeline(Stage):
     spark_classes = ("org.apache.spark.ml.PipelineModel",)
     attributes = (
         Attr("nodes", "list<string>", REQUIRED, "names of the children, in execution order"),
-        Attr("nacre.input_schema", "string", None, "the raw columns the pipeline was fitted on, as Spark's schema JSON"),
+        Attr(
+            "nacre.input_schema", "string", None, "the raw columns the pipeline was fitted on, as Spark's schema JSON"
+        ),
         Attr("nacre.spark_version", "string", None, "the Spark that fitted the pipeline"),
     )
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nacre.bundle.values import Tensor
 from nacre.errors import UnsupportedError
 from nacre.plan.frame import Column, Result, Vectors, compressed
 from nacre.plan.rowcode import Ref, RowCode, VectorRef
@@ -15,6 +14,7 @@ from nacre.plan.types import Type, vector
 from nacre.stages.base import REQUIRED, Attr, Port, Stage, data, param, stage, vector_of
 
 if TYPE_CHECKING:
+    from nacre.bundle.values import Tensor
     from nacre.spark.saved import Saved
 
 
@@ -92,7 +92,9 @@ class StandardScaler(VectorStage):
         if not known:
             raise self.bad("neither mean nor std", "std", "at least one of the two", "nothing")
         if len({len(tensor.values) for tensor in known}) > 1:
-            raise self.bad("mean and std differ in size", "mean", f"{len(known[1].values)} values", f"{len(known[0].values)}")
+            raise self.bad(
+                "mean and std differ in size", "mean", f"{len(known[1].values)} values", f"{len(known[0].values)}"
+            )
         self.size = len(known[0].values)
         self.shifts = None if self.mean is None else self.mean.values
         self.factors = None if self.std is None else [0.0 if s == 0.0 else 1.0 / s for s in self.std.values]

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from nacre.bundle import trees as treefile
-from nacre.bundle.node import Node
-from nacre.bundle.trees import Tree
 from nacre.errors import BundleError
 from nacre.plan.forest import Forest, TreePlan
 from nacre.plan.frame import Column, Floats, Result, Scalars, Vectors
@@ -19,9 +17,13 @@ from nacre.stages.base import REQUIRED, Attr, Port, Stage, stage, vector_of
 from nacre.stages.scaling import NULL, refuse_null
 
 if TYPE_CHECKING:
+    from nacre.bundle.node import Node
+    from nacre.bundle.trees import Tree
     from nacre.spark.saved import Saved
 
-NUM_FEATURES = Attr("num_features", "long", REQUIRED, "size of the features vector", spark=lambda s: s.extra("numFeatures"))
+NUM_FEATURES = Attr(
+    "num_features", "long", REQUIRED, "size of the features vector", spark=lambda s: s.extra("numFeatures")
+)
 TREE_FILES = ("tree.json", "nodes.json")
 """MLeap 0.20 writes ``nodes.json`` when it saves a bundle again."""
 
@@ -47,7 +49,9 @@ class TreeStage(Stage):
         name = next((name for name in TREE_FILES if name in member.files), TREE_FILES[0])
         where = f"{member.path}/{name}"
         if name not in member.files:
-            raise BundleError("a tree without its nodes", expected=name, got=list(member.files), file=where, node=self.name)
+            raise BundleError(
+                "a tree without its nodes", expected=name, got=list(member.files), file=where, node=self.name
+            )
         try:
             tree = treefile.decode(member.files[name], self.num_features, 1)
         except BundleError as error:
@@ -66,7 +70,9 @@ class TreeStage(Stage):
         assert isinstance(column, Vectors)
         result = Result([Scalars(self.forest.columns(column.matrix, self.combine))])
         if column.null is not None:
-            result.fail(column.null, self.input_names[0], NULL, expected=f"vector[{self.num_features}]", got=lambda row: None)
+            result.fail(
+                column.null, self.input_names[0], NULL, expected=f"vector[{self.num_features}]", got=lambda row: None
+            )
         return result
 
     def row(self, code: RowCode, inputs: Sequence[Ref]) -> Sequence[Ref]:
@@ -113,7 +119,9 @@ class EnsembleStage(TreeStage):
 
     def prepare(self) -> None:
         if not self.trees or len(self.tree_weights) != len(self.trees):
-            raise self.bad("trees and weights do not match", "tree_weights", f"{len(self.trees)} weights", len(self.tree_weights))
+            raise self.bad(
+                "trees and weights do not match", "tree_weights", f"{len(self.trees)} weights", len(self.tree_weights)
+            )
         super().prepare()
 
     def tree_nodes(self) -> list[Node]:
@@ -173,5 +181,3 @@ class GBTRegression(EnsembleStage):
 
     def combine_row(self, code: RowCode, names: Sequence[str]) -> str:
         return code.total([f"{x} * {code.number(w)}" for x, w in zip(names, self.tree_weights, strict=True)])
-
-

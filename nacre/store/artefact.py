@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 COPY = 1 << 20
+GZIP = b"\x1f\x8b"
 
 
 def fetch_artefact(url: str, into: Path) -> Path:
@@ -109,8 +110,8 @@ def _unpack(path: Path, into: Path) -> None:
     budget = Budget(str(path))
     if start[:2] == b"PK":
         entries = _zip_entries(path, budget)
-    elif start[:2] == b"\x1f\x8b" or start[257:262] == b"ustar":
-        entries = _tar_entries(path, budget)
+    elif (gzipped := start[:2] == GZIP) or start[257:262] == b"ustar":
+        entries = _tar_entries(path, gzipped, budget)
     elif path.name.endswith((".zip", ".tar.gz", ".tgz", ".tar")):
         raise budget.refused("broken archive", "what its name says", f"{path.stat().st_size} bytes of something else")
     else:
@@ -149,12 +150,11 @@ def _zip_entries(path: Path, budget: Budget) -> Iterator[tuple[str, int, IO[byte
                 yield name, info.file_size, content
 
 
-def _tar_entries(path: Path, budget: Budget) -> Iterator[tuple[str, int, IO[bytes]]]:
+def _tar_entries(path: Path, gzipped: bool, budget: Budget) -> Iterator[tuple[str, int, IO[bytes]]]:
     """One pass, so that a gzip is not unpacked twice; to its end, where a truncated one shows."""
     import gzip
 
-    packed = path.open("rb").read(2) == b"\x1f\x8b"
-    with gzip.open(path) if packed else path.open("rb") as stream:
+    with gzip.open(path) if gzipped else path.open("rb") as stream:
         with tarfile.open(fileobj=stream, mode="r|") as archive:
             for member in archive:
                 if member.isdir():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +14,7 @@ from nacre.errors import SetupError
 from nacre.transform.inputs import Input, find_inputs
 from nacre.transform.job import Outcome, Score, refuse_existing_outputs, run
 from nacre.transform.lines import ASSEMBLE_WITH, LineTransform
-from nacre.transform.parameters import LARGEST, environment, resolve
+from nacre.transform.parameters import LARGEST, environment, fetched_parameters, resolve
 from nacre.transform.progress import Progress, wanted
 from nacre.transform.records import BATCH_STRATEGIES, SPLIT_TYPES
 
@@ -30,10 +30,10 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--model-data", action="append", default=[], metavar="NAME=PATH",
                       help="the artefact of a container, instead of its ModelDataUrl")  # fmt: skip
     made.add_argument("--over", choices=("fused", "http"), default="fused", help="default: fused, in this process")
-    made.add_argument("--url", action="append", default=[], help="with --over http: each running container, in order")
     made.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
     made.add_argument("--progress", action=argparse.BooleanOptionalAction, help="default: when stderr is a terminal")
     _add_csv_options(made.add_argument_group("CSV and other text"))
+    _add_http_options(made.add_argument_group("with --over http"))
     made.add_argument_group("Parquet").add_argument("--column", default="prediction", help="default: prediction")
     return made
 
@@ -48,6 +48,13 @@ def _add_csv_options(group: Any) -> None:
     group.add_argument("--batch-strategy", choices=BATCH_STRATEGIES, help=f"{told}, else MultiRecord")
     group.add_argument("--max-payload-mb", type=int, metavar="N", help=f"0 to {LARGEST}; {told}, else 6; 0: no limit")
     group.add_argument("--max-concurrent-transforms", type=int, metavar="N", help=f"{told}, else 1")
+
+
+def _add_http_options(group: Any) -> None:
+    group.add_argument("--url", action="append", default=[], help="of each running container, in order")
+    group.add_argument("--invocations-timeout", type=float, default=600.0, metavar="SECONDS", help="default: 600")
+    group.add_argument("--invocations-max-retries", type=int, default=3, metavar="N",
+                       help="after a 5xx or no answer; default: 3")  # fmt: skip
 
 
 def main(argv: list[str]) -> int:
@@ -66,21 +73,41 @@ def main(argv: list[str]) -> int:
 
 @contextmanager
 def chain(arguments: argparse.Namespace) -> Iterator[Any]:
-    """The chain asked for: loaded here, or the URLs of running containers. Raises NacreError naming the container."""
+    """The chain asked for: loaded here, or the URLs of running containers. Raises NacreError naming the container.
+
+    Batch transform has no limit of its own between containers; each container's own stays.
+    """
     from nacre.chain import FusedChain, HttpChain, Limits
     from nacre.pipeline import Pipeline, overrides
 
     pipeline = Pipeline.read(arguments.pipeline).with_artefacts(overrides(arguments.model_data))
     if arguments.over == "http":
-        yield HttpChain(arguments.url, [item.name for item in pipeline.containers])
+        urls = _urls([item.name for item in pipeline.containers], arguments.url)
+        with HttpChain(urls, Limits(None, None), timeout=arguments.invocations_timeout) as opened:
+            yield opened
         return
     asked = environment(arguments.max_concurrent_transforms, arguments.max_payload_mb, arguments.batch_strategy)
     with TemporaryDirectory(prefix="nacre-transform-") as workdir:
         yield FusedChain.load(pipeline.with_environment(asked), Path(workdir), Limits(None, None))
 
 
+def _urls(names: list[str], urls: list[str]) -> dict[str, str]:
+    if len(urls) != len(names):
+        expected = f"one --url for each of {', '.join(names)}"
+        raise SetupError("--over http needs the containers' addresses", expected=expected, got=len(urls))
+    return dict(zip(names, urls, strict=True))
+
+
+def execution_parameters(arguments: argparse.Namespace, opened: Any) -> Mapping[str, Any]:
+    """What the first container says of itself: it is the one that gets the split records."""
+    if arguments.over == "fused":
+        told: Mapping[str, Any] = opened.containers[0].handler.execution_parameters()
+        return told
+    return fetched_parameters(arguments.url[0], arguments.invocations_timeout)
+
+
 def _line_score(arguments: argparse.Namespace, opened: Any) -> Score:
-    told = execution_parameters(opened, arguments)
+    told = execution_parameters(arguments, opened)
     transform = LineTransform(
         opened,
         arguments.content_type,
@@ -88,6 +115,7 @@ def _line_score(arguments: argparse.Namespace, opened: Any) -> Score:
         arguments.split_type,
         arguments.assemble_with,
         resolve(arguments.max_concurrent_transforms, arguments.max_payload_mb, arguments.batch_strategy, told),
+        retries=arguments.invocations_max_retries if arguments.over == "http" else 0,
     )
     return lambda item, sink, progress: transform.file(item.source, sink, progress)
 

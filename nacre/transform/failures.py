@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nacre.errors import ContainerError, NacreError
-from nacre.transform.records import MiniBatch
+
+if TYPE_CHECKING:
+    from nacre.transform.records import MiniBatch
 
 
 def located(error: NacreError, batch: MiniBatch, path: Path, invoke: Callable[[bytes], Any]) -> NacreError:
@@ -21,11 +23,11 @@ def located(error: NacreError, batch: MiniBatch, path: Path, invoke: Callable[[b
     `invoke` sends one body through the chain; it is asked again only when nothing says which row it was.
     """
     error = own_error(error)
-    if "row" not in error.where and isinstance(error, ContainerError) and error.status < 500:
+    if "row" not in error.where and isinstance(error, ContainerError) and 400 <= error.status < 500:
         batch, error = narrowed(batch, error, invoke)
     row = batch.first + int(error.where.get("row", 1)) - 1
-    if "row" not in error.where and batch.count > 1:
-        error.where["row"] = f"{batch.first} to {batch.first + batch.count - 1}"
+    if "row" not in error.where and batch.rows > 1:
+        error.where["row"] = f"{batch.first} to {batch.first + batch.rows - 1}"
     else:
         error.where["row"] = row
     if row == 1 and looks_like_header(path):
@@ -40,11 +42,9 @@ def own_error(error: NacreError) -> NacreError:
     return cause.at(**error.where) if isinstance(error, ContainerError) and isinstance(cause, NacreError) else error
 
 
-def narrowed(
-    batch: MiniBatch, error: NacreError, invoke: Callable[[bytes], Any]
-) -> tuple[MiniBatch, NacreError]:
+def narrowed(batch: MiniBatch, error: NacreError, invoke: Callable[[bytes], Any]) -> tuple[MiniBatch, NacreError]:
     """The first record that fails alone, and its error; the mini-batch itself when both its halves are fine."""
-    while batch.count > 1:
+    while batch.rows > 1:
         for half in batch.halves():
             try:
                 invoke(half.body)

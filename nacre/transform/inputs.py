@@ -31,7 +31,10 @@ def find_inputs(source: Path, output: Path) -> list[Input]:
     """
     if not source.exists():
         raise SetupError("the input does not exist", expected="a file or a folder", got=str(source))
-    found = [_folder_input(source, path, output) for path in _files(source)] if source.is_dir() else [_one(source, output)]
+    if source.is_dir():
+        found = [_in_folder(source, path, output) for path in _files(source)]
+    else:
+        found = [_alone(source, output)]
     if not found:
         raise SetupError("the input folder holds no file", expected="CSV or Parquet files", got=str(source))
     _refuse_mixture(found)
@@ -49,14 +52,14 @@ def is_parquet(path: Path) -> bool:
         return stream.read(4) == b"PAR1"
 
 
-def _one(source: Path, output: Path) -> Input:
+def _alone(source: Path, output: Path) -> Input:
     parquet = is_parquet(source)
     if output.is_dir():
         output = output / _output_name(source.name, parquet)
     return Input(source, output, parquet, {})
 
 
-def _folder_input(folder: Path, source: Path, output: Path) -> Input:
+def _in_folder(folder: Path, source: Path, output: Path) -> Input:
     parquet = is_parquet(source)
     relative = source.relative_to(folder)
     target = output / relative.with_name(_output_name(relative.name, parquet))

@@ -11,7 +11,6 @@ from nacre.transform.inputs import Input
 from nacre.transform.outputs import refuse_existing, whole_file
 from nacre.transform.progress import Progress
 
-
 Score = Callable[[Input, BinaryIO, Progress], int]
 """Scores one file into a stream; returns its rows. Raises NacreError."""
 
@@ -31,9 +30,7 @@ def refuse_existing_outputs(inputs: list[Input]) -> None:
         refuse_existing(item.target)
 
 
-def run(
-    inputs: list[Input], score: Score, progress: Progress
-) -> list[Outcome]:
+def run(inputs: list[Input], score: Score, progress: Progress) -> list[Outcome]:
     """Score every input in turn; a file that fails is an outcome, not an exception."""
     return [_one(item, score, progress) for item in inputs]
 

@@ -7,14 +7,16 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from nacre.errors import ContainerError, NacreError, RequestError
-from nacre.handlers.base import Reply
 from nacre.transform.failures import located
 from nacre.transform.parameters import Parameters
-from nacre.transform.progress import Progress
 from nacre.transform.records import MiniBatch, count_lines, mini_batches
+
+if TYPE_CHECKING:
+    from nacre.handlers.base import Reply
+    from nacre.transform.progress import Progress
 
 LINE_TYPES = ("text/csv", "application/jsonlines", "text/libsvm", "text/x-libsvm")
 """Content types with a record a line: of these, a body in and a body out must have as many lines."""
@@ -25,7 +27,7 @@ TOO_LARGE = 413
 class Chain(Protocol):
     """Both chains: containers in one process, or URLs."""
 
-    def invoke(self, body: bytes, content_type: str | None, accept: str | None = None) -> Reply:
+    def invoke(self, body: bytes, content_type: str | None, accept: str | None = None, /) -> Reply:
         """A Reply; raises ContainerError."""
 
 
@@ -39,6 +41,8 @@ class LineTransform:
     split: str = "Line"
     assemble: str = "Line"
     parameters: Parameters = field(default_factory=Parameters)
+    retries: int = 0
+    """How often a request is sent again after a 5xx or no answer at all."""
 
     def file(self, source: Path, sink: BinaryIO, progress: Progress) -> int:
         """Score `source` into `sink`; returns the number of records. Raises NacreError naming file and row."""
@@ -52,8 +56,8 @@ class LineTransform:
                         refuse_glue(previous, rows)
                         sink.write(reply.body)
                         previous = reply
-                    rows += batch.count
-                    progress.advance(batch.count, len(batch.body) + 1)
+                    rows += batch.rows
+                    progress.advance(batch.rows, len(batch.body) + 1)
         except NacreError as error:
             raise error.at(file=source) from None
         if not rows:
@@ -87,22 +91,29 @@ class LineTransform:
         try:
             return [self._assembled(self._checked(batch, self._invoke(batch.body)))]
         except ContainerError as error:
-            if error.status == TOO_LARGE and batch.count > 1:
+            if error.status == TOO_LARGE and batch.rows > 1:
                 return [reply for half in batch.halves() for reply in self.answer(half, source)]
             raise located(error, batch, source, self._invoke) from error
 
     def _invoke(self, body: bytes) -> Reply:
-        return self.chain.invoke(body, self.content_type, self.accept)
+        left = self.retries
+        while True:
+            try:
+                return self.chain.invoke(body, self.content_type, self.accept)
+            except ContainerError as error:
+                if not left or 400 <= error.status < 500:
+                    raise
+                left -= 1
 
     def _checked(self, batch: MiniBatch, reply: Reply) -> Reply:
         """Line counts never change silently."""
         got = count_lines(reply.body)
-        if is_lines(self.content_type) and is_text(reply) and got != batch.count:
+        if is_lines(self.content_type) and is_text(reply) and got != batch.rows:
             raise RequestError(
                 "the answer has another number of lines than the request",
-                expected=batch.count,
+                expected=batch.rows,
                 got=got,
-                row=f"{batch.first} to {batch.first + batch.count - 1}",
+                row=f"{batch.first} to {batch.first + batch.rows - 1}",
                 fix="Is there a line break inside a quoted field? For a container that answers with one document a "
                 "request, add --batch-strategy SingleRecord.",
             )
@@ -120,7 +131,7 @@ def _first_done(waiting: deque[tuple[MiniBatch, Future[list[Reply]]]]) -> tuple[
 
 
 def refuse_glue(previous: Reply | None, rows: int) -> None:
-    """With AssembleWith None, SageMaker's default, an answer without a line break at its end would run into the next."""
+    """With AssembleWith None, SageMaker's default, an answer that ends in no line break would run into the next."""
     if previous is not None and is_text(previous) and not previous.body.endswith(b"\n"):
         raise RequestError(
             "the answers would run together in the output",

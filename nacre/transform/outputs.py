@@ -14,9 +14,8 @@ from nacre.errors import SetupError
 def refuse_existing(target: Path) -> None:
     """Raises SetupError when there is something under the final name already."""
     if target.exists():
-        raise SetupError(
-            "the output exists", expected="no file of that name", got=str(target), fix="Name another, or add --overwrite."
-        )
+        fix = "Name another, or add --overwrite."
+        raise SetupError("the output exists", expected="no file of that name", got=str(target), fix=fix)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nacre.errors import RequestError
+from nacre.errors import RequestError, SetupError
 from nacre.transform.records import BATCH_STRATEGIES, MEGABYTE
 
 LARGEST = 100
@@ -57,6 +57,23 @@ def resolve(
     )
     _check(chosen, asked=bool(concurrent))
     return chosen
+
+
+def fetched_parameters(url: str, timeout: float) -> Mapping[str, Any]:
+    """/execution-parameters of a running container. Anything but 200 with a JSON object means it has none: {}."""
+    import json
+    from urllib.error import HTTPError
+    from urllib.request import urlopen
+
+    try:
+        with urlopen(f"{url.rstrip('/')}/execution-parameters", timeout=timeout) as answer:  # noqa: S310  as given
+            told = json.load(answer)
+    except HTTPError:
+        return {}
+    except (OSError, ValueError) as error:
+        got = f"{url}: {error}"
+        raise SetupError("the container gives no answer", expected="a running container", got=got) from None
+    return told if isinstance(told, dict) else {}
 
 
 def _check(chosen: Parameters, asked: bool) -> None:

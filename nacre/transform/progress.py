@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -48,5 +49,5 @@ class Progress:
 
 
 def wanted(asked: bool | None) -> bool:
-    """Whether to draw: as asked, else when somebody looks at stderr."""
-    return sys.stderr.isatty() if asked is None else asked
+    """Whether to draw: as asked, else when somebody looks at stderr and tqdm is installed."""
+    return sys.stderr.isatty() and find_spec("tqdm") is not None if asked is None else asked

@@ -22,7 +22,7 @@ from nacre.formats.parquet import batches, open_parquet
 from nacre.transform.inputs import PARQUET_SUFFIXES
 from nacre.transform.records import mini_batches
 
-BLOCK = 4 * 1024 * 1024
+BLOCK = 1024 * 1024
 """Bytes of text read for one table; also the longest line of JSON."""
 _UNFIT = (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, TypeError)
 """What Arrow raises for a Python value that is not of the type asked for."""
@@ -87,7 +87,7 @@ def _csv_error(text: str, names: list[str], header: bool) -> NacreError:
     """Arrow's error as ours: Arrow counts the header as row 1."""
     if match := _CELL.search(text):
         column, row, kind, reason = match.groups()
-        where = {"row": int(row) - header} if row else {}
+        where: dict[str, Any] = {"row": int(row) - header} if row else {}
         value = _VALUE.fullmatch(reason)
         got = value[1] if value else reason
         return RowError("a value of another type", expected=kind, got=got, field=names[int(column)], **where)
@@ -111,7 +111,8 @@ def _parsed(table: pa.Table, nested: list[str]) -> pa.Table:
 def _vector(text: str | None, field: str, row: int) -> list[float] | None:
     try:
         value = None if text is None else json.loads(text)
-        return _number(_dense(value) if isinstance(value, dict) else value)
+        numbers: list[float] | None = _number(_dense(value) if isinstance(value, dict) else value)
+        return numbers
     except (ValueError, KeyError, TypeError, IndexError):
         expected = '[1.0,0.0] or {"size":2,"indices":[0],"values":[1.0]}'
         raise RowError("a vector cannot be read", expected=expected, got=text, row=row, field=field) from None

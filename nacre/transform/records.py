@@ -18,10 +18,10 @@ MEGABYTE = 1024 * 1024
 
 
 class MiniBatch(NamedTuple):
-    """The body of one request: `count` records from line `first` of the file, counted from 1."""
+    """The body of one request: `rows` records from line `first` of the file, counted from 1."""
 
     first: int
-    count: int
+    rows: int
     body: bytes
 
     def halves(self) -> tuple[MiniBatch, MiniBatch]:
@@ -35,7 +35,7 @@ class MiniBatch(NamedTuple):
             cut = self.body.rfind(b"\n", 0, middle)
         left, right = self.body[:cut], self.body[cut + 1 :]
         count = left.count(b"\n") + 1
-        return MiniBatch(self.first, count, left), MiniBatch(self.first + count, self.count - count, right)
+        return MiniBatch(self.first, count, left), MiniBatch(self.first + count, self.rows - count, right)
 
 
 def mini_batches(stream: BinaryIO, split: str, strategy: str, limit: int) -> Iterator[MiniBatch]:
@@ -69,7 +69,7 @@ def _multi_record(stream: BinaryIO, limit: int) -> Iterator[MiniBatch]:
         if cut > 0:
             batch = _batch(first, data[:cut])
             yield batch
-            first += batch.count
+            first += batch.rows
         elif limit and len(data) > limit:
             raise _too_large(first, limit)
         rest = data[max(cut + 1, 0) :]

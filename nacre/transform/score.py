@@ -1,4 +1,4 @@
-"""`nacre score`: one bundle over one file. CSV, JSON Lines or Parquet on either side, by the suffix; constant memory."""
+"""`nacre score`: one bundle over one file. CSV, JSON Lines or Parquet on either side; constant memory."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--columns", metavar="A,B", help="the columns to write; default: the input's, then every output")
     made.add_argument("--vectors", choices=VECTORS, default="dense", help="default: dense")
     made.add_argument("--header", action=argparse.BooleanOptionalAction, default=True,
-                      help="whether CSV has one; without it the columns are the model's raw ones, in order")  # fmt: skip
+                      help="whether CSV has one; without, its columns are the model's raw ones in order")  # fmt: skip
     made.add_argument("--overwrite", action="store_true", help="replace an output that exists")
     made.add_argument("--progress", action=argparse.BooleanOptionalAction, help="default: when stderr is a terminal")
     return made

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 import pyarrow as pa
 
 from nacre.errors import NacreError, SchemaError
 from nacre.formats.parquet import batches, open_parquet, with_column, writer_like
 from nacre.transform.failures import own_error
-from nacre.transform.inputs import Input
-from nacre.transform.progress import Progress
+
+if TYPE_CHECKING:
+    from nacre.transform.inputs import Input
+    from nacre.transform.progress import Progress
 
 
 class TableChain(Protocol):

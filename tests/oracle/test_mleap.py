@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from tests.oracle.mleap import Mleap
 
 EMPTY = {
-    "bundle.json": '{"uid": "05d59754-869b-4010-b5f3-a6b8749c2c0a", "name": "empty", "format": "json", "version": "0.20.0",'
-    ' "timestamp": "2024-01-01T00:00:00"}',
+    "bundle.json": '{"uid": "05d59754-869b-4010-b5f3-a6b8749c2c0a", "name": "empty", "format": "json",'
+    ' "version": "0.20.0", "timestamp": "2024-01-01T00:00:00"}',
     "root/node.json": '{"name": "empty", "shape": {"inputs": [], "outputs": []}}',
     "root/model.json": '{"op": "pipeline", "attributes": {"nodes": {"string": [], "type": "list"}}}',
 }

@@ -1,0 +1,92 @@
+"""Writes the derived pages of docs/: `make docs`. `--check` writes nothing and fails if a page is out of date.
+
+Each page comes from the table that declares its matter, so it cannot say anything else than the code does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nacre.handlers.base import Setting
+
+HERE = Path(__file__).resolve().parent
+NOTE = "<!-- Written by docs/build.py (`make docs`); edit what it reads instead. -->\n"
+FIXED = {"COLUMNS": "100", "NO_COLOR": "1"}
+"""Makes argparse write the same help on every terminal."""
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table; a bar inside a cell is escaped."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |" for line in lines) + "\n"
+
+
+def commands() -> str:
+    """The verbs of `nacre`, each with its own help."""
+    from nacre.cli import VERBS, usage
+
+    parts = [f"# The command line\n\n```\n{usage()}\n```\n"]
+    parts += [f"## nacre {name}\n\n```\n{help_of(name)}\n```\n" for name in VERBS]
+    return "\n".join(parts)
+
+
+def help_of(verb: str) -> str:
+    command = [sys.executable, "-m", "nacre", *verb.split(), "--help"]
+    told = subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ | FIXED)
+    return told.stdout.rstrip()
+
+
+def ops() -> str:
+    """What each Stage declares."""
+    from nacre.stages import REGISTRY
+
+    parts = ["# Ops\n\nEvery Bundle.ML op that Nacre scores and writes, as its class declares it.\n"]
+    rows = [[f"[{op}](#{op})", ", ".join(cls.spark_classes), cls.exact] for op, cls in sorted(REGISTRY.items())]
+    parts.append(table(["op", "Spark classes", "equal to Spark"], rows))
+    for op, cls in sorted(REGISTRY.items()):
+        attributes = [[f"`{a.name}`", a.kind, repr(a.default), a.meaning] for a in cls.attributes]
+        about = (cls.__doc__ or "").split("\n\n")[0].strip()
+        parts.append(f"## {op}\n\n{about}\n")
+        if attributes:
+            parts.append(table(["attribute", "kind", "default", "meaning"], attributes))
+    return "\n".join(parts)
+
+
+def settings() -> str:
+    """The environment variables of the containers."""
+    from nacre.handlers import KINDS, container, handler_class
+    from nacre.serving import settings as server
+
+    def part(title: str, declared: Sequence[Setting]) -> str:
+        rows = [[f"`{s.name}`", "" if s.default is None else f"`{s.default}`", s.help] for s in declared]
+        return f"## {title}\n\n{table(['variable', 'default', 'meaning'], rows) if rows else 'None of its own.'}\n"
+
+    parts = ["# Settings of a container\n", part("Every container", [*container.SETTINGS, *server.SETTINGS])]
+    return "\n".join([*parts, *(part(kind, handler_class(kind).settings) for kind in KINDS)])
+
+
+PAGES: dict[str, Callable[[], str]] = {"commands.md": commands, "ops.md": ops, "settings.md": settings}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Write the derived pages of docs/.")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a page is out of date")
+    check = parser.parse_args(argv).check
+    texts = {HERE / name: NOTE + page().rstrip() + "\n" for name, page in PAGES.items()}
+    stale = [path for path, text in texts.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
+    for path in stale:
+        print(f"{path.name} {'is out of date: make docs' if check else 'written'}")
+        if not check:
+            path.write_text(texts[path], encoding="utf-8")
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
