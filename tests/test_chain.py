@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import socket
 import sys
 import threading
@@ -18,6 +20,7 @@ from nacre.handlers.base import Reply
 from nacre.handlers.container import Container
 from nacre.pipeline import ContainerDefinition, Pipeline
 from nacre.serving.processes import started
+from tests import tiny_chain
 from tests.doubling import KIND, Doubling, model
 
 ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
@@ -157,6 +160,18 @@ def test_the_limit_between_containers(tmp_path):
         assert outcome(fused, b"1,2", "text/csv") == outcome(over_http, b"1,2", "text/csv")
 
 
+def test_a_large_body_that_the_container_refuses(tmp_path):
+    """The answer arrives, although the container does not want the rest of the request."""
+    chain = pipeline(tmp_path, {"MAX_CONTENT_LENGTH": "1000"})
+    limits = Limits(client=None)
+    with started(chain, tmp_path / "work", command=command) as urls, HttpChain(urls, limits) as over_http:
+        fused = FusedChain.load(chain, tmp_path / "fused", limits)
+        for _ in range(3):
+            reply = outcome(over_http, b"1" * 20_000_000, "text/csv")
+            assert reply == outcome(fused, b"1" * 20_000_000, "text/csv")
+            assert reply[:2] == ("c1", 413)
+
+
 def test_numbers_are_handed_over_unless_a_container_cannot(tmp_path):
     for numbers, taken in (("on", 1), ("off", 0)):
         fused = FusedChain.load(pipeline(tmp_path, {"NUMBERS": numbers}, {}), tmp_path / numbers)
@@ -285,3 +300,135 @@ def test_a_kept_connection_that_was_closed_is_opened_again():
 def test_addresses(url):
     with pytest.raises(SetupError):
         HttpChain({"c1": url})
+
+
+# the real containers
+
+
+@pytest.fixture(scope="module", params=["", "aws"], ids=["ours", "compat"])
+def abalone(request, tmp_path_factory):
+    """(fused, over HTTP, XGBoost alone fused, alone over HTTP) of a bundle and a booster, with and without
+    NACRE_COMPAT=aws."""
+    pytest.importorskip("xgboost")
+    folder = tmp_path_factory.mktemp("real")
+    tiny_chain.bundle(folder / "model.zip")
+    tiny_chain.booster(folder / "model.json", tiny_chain.rows(200))
+    whole = Pipeline.read(tiny_chain.pipeline(folder)).with_environment({"NACRE_COMPAT": request.param})
+    with started(whole, folder / "work") as urls, HttpChain(urls) as over_http, HttpChain(last(urls)) as alone:
+        fused = FusedChain.load(whole, folder / "fused")
+        yield fused, over_http, FusedChain(fused.containers[1:]), alone
+
+
+def last(urls):
+    return dict([*urls.items()][-1:])
+
+
+GOOD = b"M,0.455,0.365,0.514"
+TWO = GOOD + b"\nF,0.53,0.42,0.677\n"
+REAL = {
+    "one row": (GOOD, "text/csv", "text/csv"),
+    "no accept": (GOOD, "text/csv"),
+    "two rows": (TWO, "text/csv"),
+    "json": (b'{"data": ["M", 0.455, 0.365, 0.514]}', "application/json"),
+    "json with a schema": (
+        b'{"schema": ' + json.dumps(tiny_chain.SCHEMA).encode() + b', "data": ["I", 0.1, 0.2, 0.3]}',
+        "application/json",
+    ),
+    "json lines": (b'{"data": ["M", 0.455, 0.365, 0.514]}\n{"data": ["F", 0.1, 0.2, 0.3]}', "application/jsonlines"),
+    "scores as json": (TWO, "text/csv", "application/json"),
+    "scores as json lines": (TWO, "text/csv", "application/jsonlines"),
+    "scores as recordio": (GOOD, "text/csv", "application/x-recordio-protobuf"),
+    "charset": (GOOD, "text/csv; charset=utf-8", "text/csv; charset=utf-8"),
+    "upper case": (GOOD, "TEXT/CSV", "TEXT/CSV"),
+    "quoted": (b'"M","0.455",0.365,0.514', "text/csv"),
+    "extreme numbers": (b"M,1e308,-1e308,5e-324\nF,1e-320,0,-0.0", "text/csv"),
+    "beyond float32": (b"M,1e39,0.365,0.514", "text/csv"),
+    "infinite": (b"M,Infinity,0.365,0.514", "text/csv"),
+    "nan": (b"M,NaN,0.365,0.514", "text/csv"),
+    "unseen": (b"X,0.455,0.365,0.514", "text/csv"),
+    "unseen in row 2": (GOOD + b"\nX,0.455,0.365,0.514", "text/csv"),
+    "markup": (b"<b>&,0.455,0.365,0.514", "text/csv"),
+    "too few fields": (b"M,0.455", "text/csv"),
+    "too many fields": (GOOD + b",1", "text/csv"),
+    "not a number": (b"M,0.455,abc,0.514", "text/csv"),
+    "empty field": (b"M,,0.365,0.514", "text/csv"),
+    "header": (b"sex,length,diameter,weight\n" + GOOD, "text/csv"),
+    "empty": (b"", "text/csv"),
+    "line break": (b"\n", "text/csv"),
+    "blank line": (GOOD + b"\n\n" + GOOD, "text/csv"),
+    "not utf-8": (b"\xff\xfe,1,2,3", "text/csv"),
+    "byte order mark": (b"\xef\xbb\xbf" + GOOD, "text/csv"),
+    "nul": (b"M\0,1,2,3", "text/csv"),
+    "broken json": (b'{"data": [', "application/json"),
+    "json of rows": (b'{"data": [["M", 1, 2, 3]]}', "application/json"),
+    "json null": (b'{"data": ["M", null, 2, 3]}', "application/json"),
+    "json lines, one bad": (b'{"data": ["M", 1, 2, 3]}\n{"data": ["M"]}', "application/jsonlines"),
+    "no content type": (GOOD, None),
+    "another content type": (GOOD, "application/xml"),
+    "accept of nobody": (GOOD, "text/csv", "image/png"),
+    "accept in a list": (GOOD, "text/csv", "text/csv, application/json"),
+    "many rows": (b"\n".join([GOOD, b"F,0.53,0.42,0.677"] * 500), "text/csv"),
+}
+FEATURES = b"1.0,0.0,0.0,0.455,0.365,0.514"
+ALONE = {
+    "one row": (FEATURES, "text/csv"),
+    "libsvm": (b"1 0:1.0 3:0.455", "text/libsvm"),
+    "libsvm by default": (b"0:1.0 3:0.455", None),
+    "too few": (b"1,2", "text/csv"),
+    "too many": (FEATURES + b",1", "text/csv"),
+    "words": (b"a,b,c,d,e,f", "text/csv"),
+    "empty": (b"", "text/csv"),
+    "json": (b'{"instances": [[1, 0, 0, 0.455, 0.365, 0.514]]}', "application/json"),
+    "not acceptable": (FEATURES, "text/csv", "text/plain"),
+    "crash": (FEATURES, "text/csv", "application/x-recordio-protobuf"),
+    "too large": (b"1" * (6 << 20) + b"1" * 1000, "text/csv"),
+}
+
+
+def same_time(found):
+    """Without the clock in Spring's errors."""
+    if isinstance(found, Reply):
+        return found
+    name, status, reply = found
+    return name, status, reply._replace(body=re.sub(rb'"timestamp":\d+', b'"timestamp":0', reply.body))
+
+
+@pytest.mark.parametrize("request_", REAL.values(), ids=REAL)
+def test_the_real_chain(abalone, request_):
+    fused, over_http, _, _ = abalone
+    assert same_time(outcome(fused, *request_)) == same_time(outcome(over_http, *request_))
+
+
+@pytest.mark.parametrize("request_", ALONE.values(), ids=ALONE)
+def test_xgboost_alone(abalone, request_):
+    _, _, fused, over_http = abalone
+    fused.limits = over_http.limits = Limits(client=None)
+    assert outcome(fused, *request_) == outcome(over_http, *request_)
+
+
+def test_the_real_chain_scores_and_refuses(abalone):
+    """So that the comparisons above are of answers and of refusals by either container."""
+    found = {name: outcome(abalone[0], *request_) for name, request_ in REAL.items()}
+    good = [name for name, reply in found.items() if isinstance(reply, Reply) and reply.status == 200]
+    assert set(good) > {"one row", "no accept", "two rows", "json", "json with a schema", "scores as json", "many rows"}
+    assert {found[name][0] for name in found if name not in good} == {"features", "score"}
+    assert found["one row"].body == found["json"].body == outcome(abalone[3], FEATURES, "text/csv").body
+
+
+def test_typed_columns_give_the_same_scores(tmp_path):
+    pytest.importorskip("xgboost")
+    rows = tiny_chain.rows(300)
+    tiny_chain.bundle(tmp_path / "model.zip")
+    trained = tiny_chain.booster(tmp_path / "model.json", rows)
+    fused = FusedChain.load(Pipeline.read(tiny_chain.pipeline(tmp_path)), tmp_path / "work")
+    table = pa.Table.from_pylist(rows).append_column("other", pa.nulls(len(rows)))
+    expected = trained.inplace_predict(tiny_chain.matrix(rows)).astype(float).tolist()
+    assert fused.score_table(table).to_pylist() == expected
+    assert fused.score_table(table.slice(0, 1)).to_pylist() == expected[:1]
+    text = fused.invoke("\n".join(tiny_chain.csv_lines(rows)).encode(), "text/csv").body
+    assert [float(line) for line in text.decode().splitlines()] == expected
+    assert fused.score_table(table.slice(0, 0)).type == pa.float64()
+    bad = pa.Table.from_pylist([*rows[:2], {**rows[2], "sex": "X"}])
+    with pytest.raises(NacreError) as caught:
+        fused.score_table(bad)
+    assert (caught.value.where["container"], caught.value.where["row"]) == ("features", 3)

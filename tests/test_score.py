@@ -130,6 +130,8 @@ BAD = {
     "too few fields": (".csv", HEADER + "M,1,2,3\nM,1,2\n", ["row 2", "expected 4, got 3"]),
     "missing column": (".csv", "sex,length,weight\nM,1,2\n", ["field diameter", "missing"]),
     "empty": (".csv", "", ["empty"]),
+    "no header": (".csv", "M,1,2,3\n", ["--no-header"]),
+    "column twice": (".csv", "sex,sex\nM,M\n", ["twice", "field sex"]),
     "no JSON": (".jsonl", '{"sex":"M","length":1,"diameter":2,"weight":3}\n{"sex":\n', ["row 2", "no JSON"]),
     "wrong JSON type": (
         ".jsonl",

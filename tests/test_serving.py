@@ -172,10 +172,11 @@ def test_the_log_has_a_line_an_error_and_nothing_of_a_body(kind, tmp_path):
         call(port, "POST", "/invocations", b"-1", CSV)
         call(port, "GET", "/secret%0a")
         call(port, "POST", "/invocations", b"1", {"Content-Type": "secret/type"})
-    ready, bad, fault, refused = process.errors.splitlines()
+    ready, bad, fault, unknown, refused = process.errors.splitlines()
     assert ready == f"nacre doubling: listening on http://127.0.0.1:{port} (1 workers)"
     assert bad == "nacre doubling: 400 POST '/invocations' RowError, expected a number, row 2"
     assert re.fullmatch(r"nacre doubling: 500 POST '/invocations' KeyError at .*doubling.py:\d+ in predict", fault)
+    assert unknown == r"nacre doubling: 404 GET '/secret\n' NotFound"
     assert refused == "nacre doubling: 415 POST '/invocations' RequestError, expected text/csv"
 
 
@@ -377,19 +378,15 @@ def test_one_that_dies_names_itself_and_its_last_line(tmp_path):
     assert children() == before
 
 
-def test_one_that_never_answers(tmp_path):
+def test_one_that_never_answers_is_killed(tmp_path, monkeypatch):
     before = children()
-    asleep = (
+    monkeypatch.setattr("nacre.serving.processes.STOP_SECONDS", 0.2)
+    deaf = (
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('busy', flush=True); time.sleep(99)"
     )
-    work = tmp_path / "work"
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        pytest.raises(SetupError, match="c0 container did not pass the ping health check") as caught,
-    ):
-        patch.setattr("nacre.serving.processes.STOP_SECONDS", 0.2)
-        with started(pipeline(model(tmp_path)), work, timeout=1, command=lambda *_: [sys.executable, "-c", asleep]):
-            pass
+    asleep = started(pipeline(model(tmp_path)), tmp_path, timeout=1, command=lambda *_: [sys.executable, "-c", deaf])
+    with pytest.raises(SetupError, match="c0 container did not pass the ping health check") as caught, asleep:
+        pass
     assert caught.value.got == "busy"
     assert children() == before
 

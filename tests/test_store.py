@@ -135,7 +135,7 @@ def test_a_link_in_a_zip(tmp_path):
 def test_limits_hold(limits, shape, tmp_path, monkeypatch):
     monkeypatch.setattr(artefact, "LIMITS", limits)
     made = shape(tmp_path / "model", list(FILES.items()))
-    with pytest.raises(ModelError, match="too (many|large|deep)|too"):
+    with pytest.raises(ModelError, match="too"):
         fetch_artefact(str(made), tmp_path / "into")
     assert not (tmp_path / "into").exists()
 
@@ -214,3 +214,39 @@ def test_s3_that_nobody_answers_names_the_object(tmp_path, monkeypatch):
 def test_places():
     assert local_path("file:///a%20b/c").as_posix() == "/a b/c"
     assert bucket_and_key("s3://b/k/l") == ("b", "k/l")
+
+
+@pytest.fixture
+def bucket(monkeypatch):
+    """An empty bucket on an S3 server of this process."""
+    server_module = pytest.importorskip("moto.server")
+    boto3 = pytest.importorskip("boto3")
+    server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    for name, value in {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "k",
+        "AWS_SECRET_ACCESS_KEY": "s",
+    }.items():
+        monkeypatch.setenv(name, value)
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="models")
+    yield client
+    client.close()
+    server.stop()
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # botocore's pools end with the process
+def test_s3(bucket, tmp_path):
+    bucket.upload_file(str(tar_of(tmp_path / "m", list(FILES.items()))), "models", "a b/model.tar.gz")
+    for name, content in FILES.items():
+        bucket.put_object(Bucket="models", Key=f"folder/{name}", Body=content)
+    assert contents(fetch_artefact("s3://models/a b/model.tar.gz", tmp_path / "archive")) == FILES
+    assert contents(fetch_artefact("s3://models/folder/", tmp_path / "prefix")) == FILES
+    for url, part in {"s3://models/none.zip": "404", "s3://models/none/": "nothing there", "s3://no/x": "404"}.items():
+        with pytest.raises(NacreError, match=part) as caught:
+            fetch_artefact(url, tmp_path / "into")
+        assert caught.value.where["file"] == url
+        assert not (tmp_path / "into").exists()

@@ -7,8 +7,7 @@ rows that arrived stay where they are.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -29,8 +28,7 @@ NO_TERM = np.float32(-0.0)
 """Added to any float32 it leaves the same bits."""
 
 
-@dataclass(frozen=True)
-class Tree:
+class Tree(NamedTuple):
     """One tree as saved; arrays have one element a node. A leaf has left -1 and its leaf value in `value`."""
 
     left: np.ndarray
@@ -47,7 +45,7 @@ class Tree:
     def scaled(self, weight: np.float32) -> Tree:
         """With leaves multiplied by dart's weight, rounded to float32 as the library's ``h * w`` is."""
         with np.errstate(over="ignore"):
-            return replace(self, value=np.where(self.left < 0, self.value * weight, self.value).astype(np.float32))
+            return self._replace(value=np.where(self.left < 0, self.value * weight, self.value).astype(np.float32))
 
 
 class Forest:

@@ -7,8 +7,7 @@ a pickle is refused unless the caller's environment allows it by name.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -36,8 +35,7 @@ TREE_KEYS: dict[str, str] = {
 `split_conditions`."""
 
 
-@dataclass(frozen=True)
-class Model:
+class Model(NamedTuple):
     """What the artefact says, checked. `base_score` is as saved (a probability where the objective has a link)."""
 
     objective: str

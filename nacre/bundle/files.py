@@ -85,7 +85,7 @@ def open_bundle(path: str | os.PathLike[str], limits: Limits = LIMITS) -> Bundle
         return _open_zip(path, limits)
     if tarfile.is_tarfile(path):
         return _open_tar(path, limits)
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         start = file.read(4)
     if start[:2] == b"PK":
         raise BundleError(
@@ -159,7 +159,7 @@ def _open_zip(path: Path, limits: Limits) -> BundleFiles:
 
 def _open_tar(path: Path, limits: Limits) -> BundleFiles:
     try:
-        archive = tarfile.open(path)
+        archive = tarfile.open(path)  # noqa: SIM115 - BundleFiles closes it
         members: list[tarfile.TarInfo] = []
         total = 0
         for member in archive:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import shutil
 import tarfile
 import tempfile
@@ -13,13 +12,16 @@ import zipfile
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nacre.bundle import jsonvalues
 from nacre.bundle.node import Bundle, Node
 from nacre.bundle.reader import EXACT
 from nacre.bundle.values import pack
 from nacre.errors import SetupError
+
+if TYPE_CHECKING:
+    import os
 
 VERSION = "0.20.0"
 """The MLeap version whose reader must accept what is written here; AWS's image carries it."""

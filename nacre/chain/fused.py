@@ -149,5 +149,9 @@ def decode(container: Container, message: Message, accept: str) -> Any:
         message = message.text()
         return handler.decode(message.body, message.content_type)
     container.check_size(len(message.body))
-    handler.negotiate(message.content_type, accept)
+    try:
+        handler.negotiate(message.content_type, accept)
+    except NacreError:
+        handler.invoke(message.body, message.content_type, accept)  # a kind may refuse the body before the headers
+        raise
     return handler.decode(message.body, message.content_type)

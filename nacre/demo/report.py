@@ -34,8 +34,7 @@ def write(
         "<meta name='viewport' content='width=device-width'><title>Nacre demo</title>",
         f"<style>{STYLE}</style>",
         "<h1>Abalone: one bundle, two containers, six ways to a score</h1>",
-        f"<p>Fitted on {html.escape(origin)}. Each way ran in a process of its own; "
-        "this table reads their files only.</p>",
+        f"<p>Fitted on {html.escape(origin)}. Each way ran in its own process; this table reads their files only.</p>",
         _table(verdicts),
         f"<h2>Predicted against actual, {len(actual)} validation rows, RMSE {error:.3f} rings</h2>",
         _predicted(actual, predicted),

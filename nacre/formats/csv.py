@@ -14,6 +14,7 @@ _PLAIN = re.compile(r"[^,\r\n]*")
 _BLANKS = re.compile(r"[^\S\r\n\x85\xa0\u2007\u202f]*")
 """What Java's Character.isWhitespace calls blank, line breaks aside."""
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
+_LINE_BREAKS = re.compile(r"[\r\n]+")
 
 
 class CsvError(ValueError):
@@ -29,46 +30,42 @@ def decode(body: bytes) -> str:
     return body.decode("utf-8", "replace")
 
 
-def records(text: str) -> list[list[str]]:
-    """All records, a list of fields each, empty lines left out. Raises CsvError."""
+def records(text: str, keep_empty: bool = False) -> list[list[str]]:
+    """All records, a list of fields each. Raises CsvError.
+
+    Empty lines are left out; with `keep_empty` one between two records is an empty list.
+    """
     if '"' in text:
-        return _scan(text)
-    return [line.split(",") for line in plain_lines(text) if line]
-
-
-def plain_lines(text: str) -> list[str]:
-    """The lines of a text without quotes, empty ones in between included, those at its end not."""
+        return _scan(text, keep_empty)
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return text.rstrip("\n").split("\n")
+    lines = text.strip("\n").split("\n")
+    return [line.split(",") if line else [] for line in lines if line or (keep_empty and len(lines) > 1)]
 
 
-def inner_blank_line(text: str) -> int | None:
-    """The number, from 1, of an empty line that has records before and after it; None if there is none."""
-    lines = _QUOTED.sub("x", text) if '"' in text else text  # a line break inside quotes ends no line
-    bare = plain_lines(lines)
-    first = next((i for i, line in enumerate(bare) if line), len(bare))
-    found = next((i for i, line in enumerate(bare[first:], first) if not line), None)
-    return None if found is None else found + 1
-
-
-def _scan(text: str) -> list[list[str]]:
+def _scan(text: str, keep_empty: bool) -> list[list[str]]:
     found: list[list[str]] = []
-    record: list[str] = []
-    at, end = 0, len(text)
+    at = 0
     while True:
-        if not record:
-            while at < end and text[at] in "\r\n":
-                at += 1
-            if at == end:
-                return found
-        field, at = _field(text, at)
-        record.append(field)
-        if at < end and text[at] == ",":
-            at += 1
-            continue
+        breaks = _LINE_BREAKS.match(text, at)
+        if breaks is not None:
+            at = breaks.end()
+        if at == len(text):
+            return found
+        if breaks is not None and keep_empty and found:
+            found += [[] for _ in range(len(_LINE_BREAK.findall(breaks[0])) - 1)]
+        record, at = _record(text, at)
         found.append(record)
-        record = []
+
+
+def _record(text: str, at: int) -> tuple[list[str], int]:
+    """The record that begins at `at`, and where the line break or end after it stands."""
+    field, at = _field(text, at)
+    record = [field]
+    while text.startswith(",", at):
+        field, at = _field(text, at + 1)
+        record.append(field)
+    return record, at
 
 
 def _field(text: str, at: int) -> tuple[str, int]:

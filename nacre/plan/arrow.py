@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from nacre.errors import SchemaError
 from nacre.formats.javatext import text_of
-from nacre.plan.frame import Bools, Column, ExplicitVectors, Scalars, Texts, Vectors
+from nacre.plan.frame import Bools, Column, Csr, ExplicitVectors, Lists, Scalars, Texts, Vectors
 
 if TYPE_CHECKING:
     from nacre.plan.types import Type
@@ -84,6 +84,8 @@ def column_in(table: pa.Table, name: str, wanted: Type) -> Column:
         array = array.cast(wanted.arrow())
     if wanted.shape == "vector":
         return _vectors(array, name, wanted)
+    if wanted.shape == "list":
+        return Lists(_lists(array, name, wanted))
     if wanted.base == "string":
         return Texts(_texts(array, name))
     return _scalars(array, name, wanted)
@@ -121,6 +123,16 @@ def _texts(array: pa.Array, name: str) -> pa.Array:
         values = (None if v is None else text_of(np.float32(v) if single else v) for v in array.to_pylist())
         return pa.array(values, pa.string())
     raise SchemaError("column of another type", expected=f"{name}: string", got=str(kind), field=name)
+
+
+def _lists(array: pa.Array, name: str, wanted: Type) -> pa.Array:
+    kind = array.type
+    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)):
+        raise SchemaError("column of another type", expected=f"{name}: {wanted}", got=str(kind), field=name)
+    try:
+        return array.cast(wanted.arrow())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        raise SchemaError("column of another type", expected=f"{name}: {wanted}", got=str(kind), field=name) from None
 
 
 def _vectors(array: pa.Array, name: str, wanted: Type) -> Vectors:
@@ -175,10 +187,12 @@ def _from_udt(array: pa.Array, name: str, wanted: Type, null: Bools | None) -> V
 
 def column_out(column: Column, given: Type, vectors: str) -> pa.Array:
     """A plan's column as Arrow. `vectors` is "dense" (list<double>) or "sparse" (Spark's VectorUDT struct)."""
-    if isinstance(column, Texts):
+    if isinstance(column, (Texts, Lists)):
         return column.array
     if isinstance(column, Scalars):
         return pa.array(column.values, given.arrow(), mask=column.null)
+    if isinstance(column, Csr) and vectors == "sparse" and column.sparse_rows(np.diff(column.indptr)).all():
+        return _csr_out(column)
     return _udt_out(column) if vectors == "sparse" else _dense_out(column)
 
 
@@ -196,6 +210,21 @@ def _dense_out(column: Vectors) -> pa.Array:
     values = np.ascontiguousarray(matrix.T).reshape(-1)
     mask = None if column.null is None else pa.array(column.null)
     return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), pa.array(values), mask=mask)
+
+
+def _csr_out(column: Csr) -> pa.Array:
+    offsets = pa.array(column.indptr.astype(np.int32))
+    rows = len(column)
+    return pa.StructArray.from_arrays(
+        [
+            pa.array(np.zeros(rows, np.int8)),
+            pa.array(np.full(rows, column.size, np.int32)),
+            pa.ListArray.from_arrays(offsets, pa.array(column.indices)),
+            pa.ListArray.from_arrays(offsets, pa.array(column.values)),
+        ],
+        fields=list(VECTOR_UDT),
+        mask=None if column.null is None else pa.array(column.null),
+    )
 
 
 def _udt_out(column: Vectors) -> pa.Array:

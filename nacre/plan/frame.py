@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.intp]
+SparseRule = Callable[[Rows, int], Bools]
+"""(number of stored entries of each row, size) -> which rows are SparseVectors"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class Texts:
 class Vectors:
     """Vectors of one size, `matrix` of shape (size, rows); `null` marks null vectors.
 
-    `sparse` tells which rows are SparseVectors: False none, True all, or a function of this column's *pattern*.
+    `sparse` tells which rows are SparseVectors: False none, True all, or a rule on the number of stored entries.
     `pattern` is the column whose non-zero entries are the stored ones: a scaled vector stores the entries that its
     input stored. None means this column itself.
     """
@@ -64,7 +66,7 @@ class Vectors:
         self,
         matrix: Floats,
         null: Bools | None = None,
-        sparse: bool | Callable[[Bools], Bools] = False,
+        sparse: bool | SparseRule = False,
         pattern: Vectors | None = None,
     ):
         self._matrix = matrix
@@ -99,9 +101,11 @@ class Vectors:
     def stored(self) -> tuple[Bools, Bools]:
         """(which rows are sparse, shape (rows,); which entries are stored in them, shape (size, rows))."""
         entries = self.entries()
-        if callable(self.sparse):
-            return self.sparse(entries), entries
-        return np.full(len(self), self.sparse), entries
+        return self.sparse_rows(entries.sum(axis=0)), entries
+
+    def sparse_rows(self, counts: Rows) -> Bools:
+        """Which rows are SparseVectors, given how many entries each stores."""
+        return self.sparse(counts, self.size) if callable(self.sparse) else np.full(len(self), self.sparse)
 
 
 class ExplicitVectors(Vectors):
@@ -110,7 +114,7 @@ class ExplicitVectors(Vectors):
     __slots__ = ("_entries",)
 
     def __init__(self, matrix: Floats, null: Bools | None, sparse_rows: Bools, entries: Bools):
-        super().__init__(matrix, null, lambda _: sparse_rows)
+        super().__init__(matrix, null, lambda counts, size: sparse_rows)
         self._entries = entries
 
     def entries(self) -> Bools:
@@ -151,18 +155,83 @@ class OneHot(Vectors):
         out[self.codes[rows], rows] = 1.0
 
 
-Column = Scalars | Texts | Vectors
+class Csr(Vectors):
+    """Sparse vectors in compressed rows: row r stores ``values[indptr[r]:indptr[r+1]]`` at ``indices[...]``, ascending.
+
+    For vectors too wide to hold every zero (hashed terms, vocabularies). `matrix` makes the zeros for stages that know
+    no other form; stages that keep zeros work on `indices` and `values` alone and return :meth:`with_values`.
+    """
+
+    __slots__ = ("indices", "indptr", "values", "width")
+
+    def __init__(
+        self,
+        indptr: npt.NDArray[np.int64],
+        indices: npt.NDArray[np.int32],
+        values: Floats,
+        width: int,
+        null: Bools | None = None,
+        sparse: bool | SparseRule = True,
+    ):
+        super().__init__(np.empty((0, 0)), null, sparse)
+        self.indptr = indptr
+        self.indices = indices
+        self.values = values
+        self.width = width
+
+    @property
+    def size(self) -> int:
+        return self.width
+
+    def __len__(self) -> int:
+        return len(self.indptr) - 1
+
+    def rows(self) -> Rows:
+        """The row of each stored entry."""
+        return np.repeat(np.arange(len(self)), np.diff(self.indptr))
+
+    @property
+    def matrix(self) -> Floats:
+        if self._matrix.shape != (self.width, len(self)):
+            out = np.zeros((self.width, len(self)))
+            out[self.indices, self.rows()] = self.values
+            self._matrix = out
+        return self._matrix
+
+    def write(self, out: Floats) -> None:
+        out[:] = 0.0
+        out[self.indices, self.rows()] = self.values + 0.0
+
+    def with_values(self, values: Floats) -> Csr:
+        """Other numbers stored in the same places."""
+        return Csr(self.indptr, self.indices, values, self.width, self.null, self.sparse)
+
+    def entries(self) -> Bools:
+        out = np.zeros((self.width, len(self)), bool)
+        out[self.indices, self.rows()] = True
+        return out
 
 
-def compressed(spark_4: bool) -> Callable[[Bools], Bools]:
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """Lists of texts or numbers, an Arrow list array; items and lists may be null."""
+
+    array: pa.Array
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+
+Column = Scalars | Texts | Lists | Vectors
+
+
+def compressed(spark_4: bool) -> SparseRule:
     """Spark's rule for ``Vector.compressed``: which rows are smaller as SparseVector.
 
     Spark 4: 3·nnz + 4 < 2·size; Spark 3: 1.5·(nnz + 1) < size (both observed for every size up to 40).
     """
 
-    def rule(entries: Bools) -> Bools:
-        stored = entries.sum(axis=0)
-        size = len(entries)
+    def rule(stored: Rows, size: int) -> Bools:
         sparse: Bools = 3 * stored + 4 < 2 * size if spark_4 else 1.5 * (stored + 1) < size
         return sparse
 

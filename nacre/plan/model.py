@@ -14,7 +14,7 @@ from nacre.bundle.reader import read
 from nacre.errors import RowError, SchemaError, SetupError, UnsupportedError
 from nacre.plan import rows
 from nacre.plan.columns import Outcome, needed, run
-from nacre.plan.frame import Scalars, Texts
+from nacre.plan.frame import Lists, Scalars, Texts
 from nacre.plan.rowcode import Dropped
 from nacre.plan.sparkschema import from_spark_json
 from nacre.plan.types import STRING, Type
@@ -157,8 +157,8 @@ class Model:
             outcome = self._run(table, [output], also=output)
         column = outcome.columns[output]
         dropped = np.flatnonzero(outcome.dropped).tolist()
-        null = None if isinstance(column, Texts) else column.null
-        if isinstance(column, Texts):
+        null = None if isinstance(column, (Texts, Lists)) else column.null
+        if isinstance(column, (Texts, Lists)):
             values: Any = column.array.to_pylist()
         elif isinstance(column, Scalars):
             values = column.values if self.types[output].base != "double" else column.doubles()

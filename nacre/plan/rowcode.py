@@ -64,7 +64,43 @@ class VectorRef:
         return text if self.null is None else f"(None if {self.null} else {text})"
 
 
-Ref = ScalarRef | VectorRef
+@dataclass(frozen=True, slots=True)
+class SparseRef:
+    """A sparse vector column: names of two tuples of the same length, ascending indices and their values."""
+
+    indices: str
+    values: str
+    size: int
+    null: str | None = None
+
+    @property
+    def expression(self) -> str:
+        """A tuple of all the floats, by the function `dense` that every plan knows."""
+        text = f"dense({self.indices}, {self.values}, {self.size})"
+        return text if self.null is None else f"(None if {self.null} else {text})"
+
+
+def dense(indices: Sequence[int], values: Sequence[float], size: int) -> tuple[float, ...]:
+    """A sparse vector with its zeros."""
+    out = [0.0] * size
+    for index, value in zip(indices, values, strict=True):
+        out[index] = value
+    return tuple(out)
+
+
+@dataclass(frozen=True, slots=True)
+class ListRef:
+    """A list column: the name of a Python sequence. `nullable` when it may be None at run time."""
+
+    name: str
+    nullable: bool = False
+
+    @property
+    def expression(self) -> str:
+        return self.name
+
+
+Ref = ScalarRef | VectorRef | SparseRef | ListRef
 
 
 class RowCode:
@@ -72,7 +108,7 @@ class RowCode:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
-        self.names: dict[str, Any] = {"Dropped": Dropped}
+        self.names: dict[str, Any] = {"Dropped": Dropped, "dense": dense}
         self.field = ""
         self.node = ""
         self._indent = 1
@@ -136,8 +172,10 @@ class RowCode:
             self.line(f"{name} = {' + '.join([name, *terms[start : start + 50]])}")
         return name
 
-    def components(self, vector: VectorRef) -> list[str]:
-        """A name for each entry of a vector; tuples are taken apart once."""
+    def components(self, vector: VectorRef | SparseRef) -> list[str]:
+        """A name for each entry of a vector; tuples are taken apart once, and zeros of sparse ones made."""
+        if isinstance(vector, SparseRef):
+            vector = VectorRef((Part(self.let(vector.expression, "d"), vector.size),), vector.size)
         return [name for part in vector.parts for name in self.unpacked(part)]
 
     def unpacked(self, part: Part) -> list[str]:

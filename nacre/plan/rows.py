@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nacre.errors import SchemaError
 from nacre.formats.javatext import text_of
-from nacre.plan.rowcode import Part, Ref, RowCode, ScalarRef, VectorRef
+from nacre.plan.rowcode import ListRef, Part, Ref, RowCode, ScalarRef, VectorRef
 from nacre.plan.types import INTEGERS, Type
 
 if TYPE_CHECKING:
@@ -84,6 +84,8 @@ def _write(code: RowCode, stages: Sequence[Stage], refs: dict[str, Ref], trace: 
 
 
 def _reference(code: RowCode, name: str, given: Type) -> Ref:
+    if given.shape == "list":
+        return ListRef(name, nullable=True)
     if given.shape != "vector":
         return ScalarRef(name, nullable=True)
     assert given.size is not None, "a plan is compiled for vectors of known size"
@@ -95,6 +97,7 @@ def _cast(code: RowCode, name: str, column: str, wanted: Type) -> None:
     usual = {"string": "str", "boolean": "bool"}.get(wanted.base, "int" if wanted.base in INTEGERS else "float")
     usual = "tuple" if wanted.shape == "vector" else usual
     cast = code.const(caster(column, wanted), "cast")
+    usual = "list" if wanted.shape == "list" else usual
     always = wanted.shape == "vector" or wanted.base == "float"
     with code.block("if True" if always else f"if {name}.__class__ is not {usual}"):
         code.line(f"{name} = {cast}({name})")
@@ -155,6 +158,15 @@ def caster(column: str, wanted: Type) -> Callable[[Any], Any]:
             raise wrong(value)
         return int(value)
 
+    def to_list(value: Any) -> list[Any] | None:
+        if value is None:
+            return None
+        if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
+            raise wrong(value)
+        return list(value)
+
     if wanted.shape == "vector":
         return to_vector
+    if wanted.shape == "list":
+        return to_list
     return to_text if wanted.base == "string" else to_number

@@ -120,11 +120,12 @@ def flask_app(container: Container, shape: Shape, invoke: Callable[[Environ], Re
 
     @app.errorhandler(Exception)
     def failed(error: Exception) -> Response:
-        if not isinstance(error, HTTPException):
+        if isinstance(error, HTTPException):
+            reply = shape.failure(handler, error, request, accepts_json())
+        else:
             reply = container.failure(error, request.headers.get("Accept"))
-            log(container.name, request.environ, reply.status, error)
-            return response(reply)
-        return response(shape.failure(handler, error, request, accepts_json()))
+        log(container.name, request.environ, reply.status, error)
+        return response(reply)
 
     return app
 
@@ -151,7 +152,7 @@ def log(name: str, environ: Environ, status: int, error: Exception) -> None:
         if error.expected is not None:
             line += f", expected {shown(error.expected)}"
         line += "".join(f", {key} {value}" for key, value in error.where.items() if key != "container")
-    elif frames := extract_tb(error.__traceback__):
+    elif status >= 500 and (frames := extract_tb(error.__traceback__)):
         line += f" at {frames[-1].filename}:{frames[-1].lineno} in {frames[-1].name}"
     sys.stderr.write(" ".join(line.splitlines()) + "\n")
     sys.stderr.flush()

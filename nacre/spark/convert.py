@@ -125,7 +125,8 @@ def read_schema(schema: Any) -> dict[str, Type]:
         return {field.name: _from_arrow(field) for field in schema}
     text = str(schema)
     try:
-        return from_spark_json(json.loads(text if text.lstrip().startswith("{") else Path(text).read_text()))
+        content = json.loads(text if text.lstrip().startswith("{") else Path(text).read_text())
+        return from_spark_json(content if isinstance(content, dict) else {})
     except (OSError, ValueError) as error:
         raise SchemaError(
             "unreadable schema", expected="Spark's schema JSON", got=str(error), file=text[:200]

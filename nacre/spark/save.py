@@ -87,8 +87,10 @@ class _Staging:
         if staging is None and not _is_local(sample):
             raise SetupError(
                 "a staging folder is needed",
-                expected="staging=, on a file system the Spark session shares with this machine", got="a session that is not local", fix="Pass staging='/shared/folder'",
-            )  # fmt: skip
+                expected="staging=, on a file system the Spark session shares with this machine",
+                got="a session that is not local",
+                fix="Pass staging='/shared/folder'",
+            )
         self.parent = Path(staging).absolute() if staging is not None else Path(tempfile.gettempdir())
 
     def __enter__(self) -> Path:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nacre.plan.frame import Column, Result, Scalars, Vectors, compressed
-from nacre.plan.rowcode import Part, Ref, RowCode, ScalarRef, VectorRef
+from nacre.plan.frame import Column, Csr, Result, Scalars, Vectors, compressed
+from nacre.plan.rowcode import Part, Ref, RowCode, ScalarRef, SparseRef, VectorRef
 from nacre.plan.types import DOUBLE, Type, vector
 from nacre.stages.base import REQUIRED, Attr, Port, Stage, param, stage, vector_of
 
@@ -80,6 +80,8 @@ class VectorAssembler(Stage):
 
     def columns(self, inputs: Sequence[Column]) -> Result:
         rows = len(inputs[0]) if inputs else 0
+        if any(isinstance(column, Csr) for column in inputs):
+            return self._sparse_columns(inputs, rows)
         sizes = [column.size if isinstance(column, Vectors) else 1 for column in inputs]
         matrix = np.empty((sum(sizes), rows))
         result = Result([Vectors(matrix, None, compressed(self.context.spark_4))])
@@ -93,6 +95,34 @@ class VectorAssembler(Stage):
                 np.add(column.doubles(), 0.0, out=part[0])
             self._judge(result, name, column, part)
             start += size
+        return result
+
+    def _sparse_columns(self, inputs: Sequence[Column], rows: int) -> Result:
+        """With a wide sparse input: the stored entries end to end, no zeros made."""
+        result, start = Result([]), 0
+        found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        for name, column in zip(self.input_names, inputs, strict=True):
+            if isinstance(column, Csr) and column.null is None:
+                self._judge(result, name, column, np.empty((0, rows)))
+                found.append((column.rows(), column.indices + start, column.values))
+                start += column.size
+                continue
+            part = np.empty((column.size if isinstance(column, Vectors) else 1, rows))
+            if isinstance(column, Vectors):
+                column.write(part)
+            else:
+                assert isinstance(column, Scalars)
+                np.add(column.doubles(), 0.0, out=part[0])
+            self._judge(result, name, column, part)
+            at, where = np.nonzero(part.T)
+            found.append((at, where + start, part.T[at, where]))
+            start += len(part)
+        at, indices, values = (np.concatenate(each) for each in zip(*found, strict=True))
+        keep = values != 0.0
+        order = np.argsort(at[keep], kind="stable")
+        indptr = np.concatenate([[0], np.cumsum(np.bincount(at[keep], minlength=rows))]).astype(np.int64)
+        entries = indices[keep][order].astype(np.int32), values[keep][order]
+        result.outputs = [Csr(indptr, *entries, start, None, compressed(self.context.spark_4))]
         return result
 
     def _judge(self, result: Result, name: str, column: Column, part: np.ndarray) -> None:
@@ -114,13 +144,46 @@ class VectorAssembler(Stage):
                 result.fail(nan, name, _invalid("NaN"), expected="a number", got=lambda row: float("nan"), fix=FIX)
 
     def row(self, code: RowCode, inputs: Sequence[Ref]) -> Sequence[Ref]:
+        if any(isinstance(ref, SparseRef) for ref in inputs):
+            return [self._sparse_row(code, inputs)]
         parts: list[Part] = []
         for name, ref in zip(self.input_names, inputs, strict=True):
             if isinstance(ref, ScalarRef):
                 parts.append(_unsigned(self._scalar(code, name, ref)))
-            else:
+            elif isinstance(ref, VectorRef):
                 parts += self._vector(code, name, ref)
         return [VectorRef(tuple(parts), sum(part.width if part.width is not None else 1 for part in parts))]
+
+    def _sparse_row(self, code: RowCode, inputs: Sequence[Ref]) -> SparseRef:
+        indices, values, start = code.let("[]", "ix"), code.let("[]", "vx"), 0
+        extend = code.const(extend_sparse, "extend")
+        for name, ref in zip(self.input_names, inputs, strict=True):
+            if isinstance(ref, SparseRef):
+                known = ref if ref.null is None else self._no_null(code, name, ref)
+                code.line(f"{extend}({indices}, {values}, {start}, {known.indices}, {known.values})")
+                start += ref.size
+                continue
+            parts = [_unsigned(self._scalar(code, name, ref))] if isinstance(ref, ScalarRef) else []
+            if isinstance(ref, VectorRef):
+                parts = self._vector(code, name, ref)
+            for part in parts:
+                width = 1 if part.width is None else part.width
+                given = f"({part.name},)" if part.width is None else part.name
+                code.line(f"{extend}({indices}, {values}, {start}, range({width}), {given})")
+                start += width
+        return SparseRef(indices, values, start)
+
+    def _no_null(self, code: RowCode, name: str, ref: SparseRef) -> SparseRef:
+        nans = VectorRef((Part(code.const((float("nan"),) * ref.size, "nans"), ref.size),), ref.size)
+        with code.block(f"if {ref.null}"):
+            if self.policy == "keep":
+                code.line(f"{ref.indices} = range({ref.size})")
+                code.line(f"{ref.values} = {nans.expression}")
+            elif self.policy == "skip":
+                code.drop()
+            else:
+                code.fail(name, _invalid("null"), "a vector", "None", FIX)
+        return SparseRef(ref.indices, ref.values, ref.size)
 
     def _scalar(self, code: RowCode, name: str, ref: ScalarRef) -> str:
         """A number, its zeros unsigned. One addition both drops the sign of zero and lets NaN show."""
@@ -168,6 +231,16 @@ class VectorAssembler(Stage):
             items = "".join(f"{x} + 0.0, " for x in code.components(plain))
             code.line(f"{out} = ({items})")
         return [Part(out, ref.size, unsigned=True)]
+
+
+def extend_sparse(
+    into: list[int], numbers: list[float], start: int, indices: Sequence[int], values: Sequence[float]
+) -> None:
+    """Append the entries that are not zero, their indices moved by `start`."""
+    for index, value in zip(indices, values, strict=True):
+        if value != 0.0:
+            into.append(index + start)
+            numbers.append(value)
 
 
 def _unsigned(name: str) -> Part:

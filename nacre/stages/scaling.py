@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nacre.errors import UnsupportedError
 from nacre.plan.frame import Column, Result, Vectors, compressed
-from nacre.plan.rowcode import Ref, RowCode, VectorRef
+from nacre.plan.rowcode import Ref, RowCode, SparseRef, VectorRef
 from nacre.plan.types import Type, vector
 from nacre.stages.base import REQUIRED, Attr, Port, Stage, data, param, stage, vector_of
 
@@ -45,9 +46,9 @@ class VectorStage(Stage):
 
     def row(self, code: RowCode, inputs: Sequence[Ref]) -> Sequence[Ref]:
         (ref,) = inputs
-        assert isinstance(ref, VectorRef)
+        assert isinstance(ref, (VectorRef, SparseRef))
         refuse_null(code, self.input_names[0], ref)
-        names = code.components(VectorRef(ref.parts, ref.size))
+        names = code.components(replace(ref, null=None))
         return [code.vector([self.scale_row(code, i, x) for i, x in enumerate(names)])]
 
     def stored_as(self, column: Vectors, matrix: np.ndarray) -> Vectors:
@@ -66,7 +67,7 @@ class VectorStage(Stage):
 NULL = "null where a vector is needed"
 
 
-def refuse_null(code: RowCode, field: str, ref: VectorRef) -> None:
+def refuse_null(code: RowCode, field: str, ref: VectorRef | SparseRef) -> None:
     """Fail the row when a vector is null, as Spark's own function does on one."""
     if ref.null is not None:
         with code.block(f"if {ref.null}"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -11,7 +12,7 @@ from nacre.bundle import trees as treefile
 from nacre.errors import BundleError
 from nacre.plan.forest import Forest, TreePlan
 from nacre.plan.frame import Column, Floats, Result, Scalars, Vectors
-from nacre.plan.rowcode import Ref, RowCode, ScalarRef, VectorRef
+from nacre.plan.rowcode import Ref, RowCode, ScalarRef, SparseRef, VectorRef
 from nacre.plan.types import DOUBLE, Type, vector
 from nacre.stages.base import REQUIRED, Attr, Port, Stage, stage, vector_of
 from nacre.stages.scaling import NULL, refuse_null
@@ -77,9 +78,9 @@ class TreeStage(Stage):
 
     def row(self, code: RowCode, inputs: Sequence[Ref]) -> Sequence[Ref]:
         (ref,) = inputs
-        assert isinstance(ref, VectorRef)
+        assert isinstance(ref, (VectorRef, SparseRef))
         refuse_null(code, self.input_names[0], ref)
-        names = code.components(VectorRef(ref.parts, ref.size))
+        names = code.components(replace(ref, null=None))
         return [ScalarRef(self.combine_row(code, self.forest.row(code, names)))]
 
     def combine(self, predictions: Sequence[Floats]) -> Floats:

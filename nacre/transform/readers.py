@@ -47,7 +47,7 @@ Raises NacreError; rows are counted from 1 without the header.
 
 def csv_tables(path: Path, schema: pa.Schema, header: bool) -> Iterator[Read]:
     """RFC 4180. An empty field is null, a quoted empty one is an empty string, as Spark reads them."""
-    names = _header(path) if header else schema.names
+    names = _header(path, schema.names) if header else schema.names
     known = {name: schema.field(name).type for name in names if name in schema.names}
     nested = [name for name, kind in known.items() if pa.types.is_nested(kind)]
     types = {name: pa.string() if name in nested else known.get(name, pa.string()) for name in names}
@@ -73,13 +73,20 @@ def _open_csv(stream: BinaryIO, names: list[str], types: dict[str, pa.DataType],
     )
 
 
-def _header(path: Path) -> list[str]:
+def _header(path: Path, wanted: list[str]) -> list[str]:
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
         names = next(csv.reader(stream), [])
     if not names:
         raise RequestError("the file is empty", expected="a header with the names of the columns", got="nothing")
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise SchemaError("a column stands in the header twice", expected="names that differ", got=names, field=twice)
+    if not set(wanted) & set(names):
+        raise SchemaError(
+            "the header names none of the model's columns",
+            expected=", ".join(wanted),
+            got=", ".join(names),
+            fix="If the file has no header, add --no-header.",
+        )
     return names
 
 

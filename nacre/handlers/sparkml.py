@@ -1,0 +1,508 @@
+"""The SparkML container: a Bundle.ML model behind the contract of AWS's own, without its JVM.
+
+What it answers is `sparkml-serving.md` of the reference, observed on the real server. Where ours is better on
+purpose, `NACRE_COMPAT=aws` switches back: one record of a CSV, Java's list text as answer to JSON Lines, nulls
+refused, MLeap's numbers, no float outputs, errors without our detail.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from nacre.errors import ModelError, NacreError, RequestError, RowError, SetupError
+from nacre.formats import csv, json
+from nacre.handlers import sparkml_schema as schemas
+from nacre.handlers import sparkml_text as text
+from nacre.handlers.base import Handler, Reply, Setting
+from nacre.handlers.sparkml_binding import Binding, Problem
+from nacre.handlers.sparkml_schema import Schema
+from nacre.plan.model import Model, load
+from nacre.plan.rowcode import Dropped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+
+SCHEMA = Setting("SAGEMAKER_SPARKML_SCHEMA", None, "schema of requests, JSON; default: the bundle's own columns")
+ACCEPT = Setting("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", text.CSV, "type of replies to Accept: */*")
+COMPAT = Setting("NACRE_COMPAT", None, "aws: answer as the AWS container does, without our improvements")
+
+ARCHIVES = (".zip", ".tar.gz", ".tgz")
+COLUMNS_FROM = 512
+"""Rows from which whole columns are scored: below, row by row is as fast and needs no Arrow."""
+BINDINGS = 64
+"""Schemas of requests that are kept compiled."""
+MAX_PAYLOAD_MB = 5
+REQUEST, REQUEST_LIST = "SageMakerRequestObject", "SageMakerRequestListObject"
+DROPPED = "next on empty iterator"
+"""What the AWS container says when no row is left."""
+
+
+class FrameworkError(RequestError):
+    """What the AWS container's web framework refuses before its handler runs; `headers` go with the answer."""
+
+    def __init__(self, message: str, headers: tuple[tuple[str, str], ...] = (), **known: Any):
+        super().__init__(message, **known)
+        self.headers = headers
+
+
+class AcceptError(RequestError):
+    """An Accept that names no type we write."""
+
+
+class Frame:
+    """A decoded request: rows of values as the row function takes them. `lines`: it was JSON Lines."""
+
+    __slots__ = ("binding", "lines", "rows")
+
+    def __init__(self, binding: Binding, rows: list[list[Any]], lines: bool = False):
+        self.binding = binding
+        self.rows = rows
+        self.lines = lines
+
+
+class TableFrame:
+    """Typed columns, for batch over Parquet."""
+
+    __slots__ = ("binding", "table")
+
+    def __init__(self, binding: Binding, table: pa.Table):
+        self.binding = binding
+        self.table = table
+
+
+class Scores:
+    """A value a row: a list, or float64 of shape (rows,) or (rows, size)."""
+
+    __slots__ = ("binding", "lines", "values")
+
+    def __init__(self, binding: Binding, values: Sequence[Any] | np.ndarray, lines: bool = False):
+        self.binding = binding
+        self.values = values
+        self.lines = lines
+
+
+class SparkML(Handler):
+    """Frames: `decode` gives a Frame, `from_table` a TableFrame, `predict` Scores."""
+
+    kind: ClassVar[str] = "sparkml"
+    settings: ClassVar[tuple[Setting, ...]] = (SCHEMA, ACCEPT, COMPAT)
+
+    def __init__(self, model: Model, env: Mapping[str, str]):
+        self.model = model
+        self.compat = env.get(COMPAT.name) == "aws"
+        self.default_accept = env.get(ACCEPT.name) or text.CSV
+        self.bind: Callable[[Schema], Binding] = lru_cache(BINDINGS)(self._bind)
+        self._own: Callable[[], Binding] = self._own_binding(env.get(SCHEMA.name))
+
+    @classmethod
+    def load(cls, model_dir: Path, env: Mapping[str, str]) -> SparkML:
+        mode = "mleap" if env.get(COMPAT.name) == "aws" else "spark"
+        return cls(load(bundle_in(model_dir), mode=mode), env)
+
+    def _bind(self, schema: Schema) -> Binding:
+        return Binding(self.model, schema, mleap=self.compat)
+
+    # The schema of requests that bring none
+
+    def _own_binding(self, given: str | None) -> Callable[[], Binding]:
+        """A function that gives it, or raises for every request what AWS would; else a bad one fails the start."""
+        if self.compat:
+            return self._as_aws(given)
+        if given is not None and given.strip():
+            return self._checked(given)
+        output = self.model.default_output
+        if output is None:
+            return no_schema
+        columns = tuple(schemas.column_of(name, kind) for name, kind in self.model.inputs.items())
+        binding = self.bind(Schema(columns, schemas.column_of(output, self.model.outputs[output])))
+        return lambda: binding
+
+    def _as_aws(self, given: str | None) -> Callable[[], Binding]:
+        if given is None:
+            return no_schema
+        try:
+            schema = schemas.read_text(given)
+        except RequestError as error:
+            return refusing(Problem(error.message, str(error.expected), str(error.got), "schema"))
+        if schema is None:
+            message = f'Cannot invoke "{schemas.DTO}DataSchema.getInput()" because "schema" is null'
+            return refusing(Problem(message, schemas.EXAMPLE, "null", "schema"))
+        binding = self.bind(schema)
+        return lambda: binding
+
+    def _checked(self, given: str) -> Callable[[], Binding]:
+        """Raises SetupError, once, for a schema that no request could pass."""
+        fix = f"Correct {SCHEMA.name}, or leave it out for the bundle's own columns"
+        try:
+            schema = schemas.read_text(given)
+        except RequestError as error:
+            raise setup_error(error.message, error, fix) from None
+        if schema is None:
+            raise SetupError(f"{SCHEMA.name} is null", expected=schemas.EXAMPLE, got=given, fix=fix)
+        binding = self.bind(schema)
+        problem = binding.problem()
+        if problem is not None:
+            raise setup_error(problem.message, problem.error(), fix)
+        return lambda: binding
+
+    def _binding(self, schema: Schema | None) -> Binding:
+        return self._own() if schema is None else self.bind(schema)
+
+    # Headers
+
+    def negotiate(self, content_type: str | None, accept: str | None) -> None:
+        if content_type not in text.CONTENT_TYPES:
+            check_content_type(content_type)
+        if self._accept(accept) not in text.ACCEPTED:
+            raise bad_accept(accept, self.default_accept)
+
+    def _accept(self, accept: str | None) -> str:
+        accept = (accept or "").strip()
+        return self.default_accept if accept in ("", "*/*") else accept
+
+    def invoke(self, body: bytes, content_type: str | None, accept: str | None) -> Reply:
+        try:
+            self.negotiate(content_type, accept)
+        except AcceptError:
+            self._readable(body, content_type)
+            raise
+        return self.encode(self.predict(self.decode(body, content_type)), accept)
+
+    def _readable(self, body: bytes, content_type: str | None) -> None:
+        """Raises FrameworkError for a body that the framework refuses before anybody looks at Accept."""
+        if not body:
+            raise empty_body()
+        if kind_of(content_type) == text.JSON:
+            request_of(body)
+
+    # Bytes in
+
+    def decode(self, body: bytes, content_type: str | None) -> Frame:
+        if not body:
+            raise empty_body()
+        kind = kind_of(content_type)
+        if kind == text.CSV:
+            return self._csv(csv.decode(body))
+        if kind == text.JSON:
+            schema, data = request_of(body)
+            binding = self._binding(schema)
+            return Frame(binding, [binding.json.values(data, 1)])
+        return self._json_lines(json.lines(body))
+
+    def _csv(self, body: str) -> Frame:
+        binding = self._own()
+        if '"' in body or "\r" in body or "\n" in body or binding.csv_problem:
+            return self._csv_records(body, binding)
+        return Frame(binding, [binding.csv.values(body.split(","), 1)])
+
+    def _csv_records(self, body: str, binding: Binding) -> Frame:
+        try:
+            records = csv.records(body, keep_empty=not self.compat)
+        except csv.CsvError as error:
+            raise RequestError(str(error), expected="CSV as in RFC 4180", got=f"line {error.line}") from None
+        if not records:
+            raise no_rows("CSV")
+        if self.compat:
+            del records[1:]
+        values = binding.csv.values
+        rows = [values(fields, row) if fields else refuse_empty(row) for row, fields in enumerate(records, 1)]
+        if binding.csv_problem is not None:
+            raise binding.csv_problem.error()
+        return Frame(binding, rows)
+
+    def _json_lines(self, lines: list[str]) -> Frame:
+        if not lines:
+            raise no_rows("JSON Lines")
+        schema, _ = line_request(lines[0], 1)
+        binding = self._binding(schema)
+        data = [row for number, line in enumerate(lines, 1) for row in self._rows_of(line_request(line, number)[1])]
+        if not data:
+            raise no_rows("JSON Lines")
+        return Frame(binding, [self._json_row(binding, row, n) for n, row in enumerate(data, 1)], lines=True)
+
+    def _rows_of(self, data: list[Any]) -> list[Any]:
+        """`data` is one record, or a list of them if it holds nothing but lists (and nulls)."""
+        if all(each is None or isinstance(each, list) for each in data):
+            if self.compat or not data or any(each is not None for each in data):
+                return data
+        return [data]
+
+    def _json_row(self, binding: Binding, row: Any, number: int) -> list[Any]:
+        if row is None:
+            message = 'Cannot invoke "java.util.List.get(int)" because "data" is null'
+            raise RowError(message, expected="a list of values", got=None, row=number)
+        return binding.json.values(row, number)
+
+    def from_table(self, table: pa.Table) -> TableFrame:
+        from nacre.handlers.sparkml_table import declared_types
+
+        binding = self._own()
+        problem = binding.problem()
+        if problem is not None:
+            raise problem.error()
+        return TableFrame(binding, declared_types(table, binding.schema, self.model))
+
+    # Scores
+
+    def predict(self, frame: Frame | TableFrame) -> Scores:
+        binding = frame.binding
+        if isinstance(frame, TableFrame):
+            from nacre.handlers.sparkml_table import score_table
+
+            return Scores(binding, score_table(self.model, frame.table, binding.schema.output.name))
+        score = binding.score
+        if score is None:
+            assert binding.stage_problem is not None, "there is a row function or a reason why not"
+            raise binding.stage_problem.error()
+        values = self._scored(binding, score, frame.rows)
+        if binding.output_problem is not None:
+            raise binding.output_problem.error()
+        return Scores(binding, values, frame.lines)
+
+    def _scored(self, binding: Binding, score: Callable[[Sequence[Any]], Any], rows: list[list[Any]]) -> Any:
+        if len(rows) >= COLUMNS_FROM and not (self.compat or binding.passes):
+            from nacre.handlers.sparkml_table import score_columns
+
+            columns = dict(zip(binding.schema.names, zip(*rows, strict=True), strict=True))
+            return score_columns(self.model, columns, binding.schema.output.name)
+        values = []
+        try:
+            for row in rows:
+                values.append(score(row))  # noqa: PERF401  the number of the failing row is their count
+        except Dropped:
+            raise dropped_row(len(values) + 1) from None
+        except RowError as error:
+            raise error.at(row=len(values) + 1) from None
+        return values
+
+    # Bytes out
+
+    def encode(self, frame: Scores, accept: str | None) -> Reply:
+        accept = self._accept(accept)
+        render = self._renderer(frame, accept)
+        texts: list[str] = []
+        try:
+            for value in frame.values:
+                texts.append(render(value))  # noqa: PERF401  as above
+        except ValueError as error:
+            field, row = frame.binding.schema.output.name, len(texts) + 1
+            raise RowError(str(error), expected="a value", got=None, row=row, field=field) from None
+        if len(texts) == 1:
+            body = texts[0]
+        else:
+            check_lines(texts, frame.binding.schema.output.name)
+            body = "\n".join(texts)
+        if frame.lines and self.compat:
+            body = f"[{', '.join([f'[{each}]' for each in texts])}]"
+        return Reply(body.encode("utf-8", "replace"), text.ACCEPTED[accept])
+
+    def _renderer(self, frame: Scores, accept: str) -> Callable[[Any], str]:
+        """In answer to JSON Lines every line is a JSON document of its own, a text in quotes for example."""
+        found = frame.binding.renderers
+        assert found is not None, "predict refused an answer that cannot be written"
+        if frame.lines and accept != text.CSV and not self.compat:
+            return found.document or found.of(accept)
+        return found.of(accept)
+
+    def to_array(self, frame: Scores) -> pa.Array:
+        from nacre.handlers.sparkml_table import to_arrow
+
+        assert frame.binding.output is not None, "an answer has a type"
+        return to_arrow(frame.values, frame.binding.output)
+
+    def failure(self, error: NacreError, accept: str | None) -> Reply:
+        if isinstance(error, FrameworkError):
+            return text.framework_reply(error.status, accept, None if self.compat else text.full_text(error), error.headers)
+        body = (error.message if self.compat else text.full_text(error)).encode("utf-8", "replace")
+        try:
+            kind = text.error_type(accept)
+        except ValueError:
+            return text.framework_reply(error.status, accept, None if self.compat else body.decode())
+        if kind is None:
+            return Reply(b"", None, 406) if self.compat else Reply(body, text.PLAIN, 406)
+        return Reply(body, kind, error.status)
+
+    def execution_parameters(self) -> Mapping[str, Any]:
+        strategy = "SINGLE_RECORD" if self.compat else "MULTI_RECORD"
+        return {"MaxConcurrentTransforms": processors(), "BatchStrategy": strategy, "MaxPayloadInMB": MAX_PAYLOAD_MB}
+
+    # Inside a fused chain
+
+    def hand_over(self, frame: Scores) -> np.ndarray | None:
+        kind = frame.binding.output
+        plain = kind is not None and kind.base == "double" and self.default_accept == text.CSV
+        if not plain or (frame.lines and self.compat):
+            return None
+        values = frame.values
+        if isinstance(values, list) and any(value is None for value in values):
+            return None
+        try:
+            numbers = np.array(values, dtype=np.float64)
+        except (TypeError, ValueError):  # a null in a list, or lists of several lengths
+            return None
+        return numbers.reshape(len(values), -1)
+
+    def take_over(self, numbers: np.ndarray) -> Frame | None:
+        binding = self._own()
+        columns = binding.schema.input
+        doubles = all(c.basic and c.type == "double" for c in columns) and binding.csv_problem is None
+        wanted = [self.model.inputs.get(c.name) for c in columns]
+        if not doubles or any(kind is not None and kind.base != "double" for kind in wanted) or binding.passes:
+            return None
+        if not len(numbers) or numbers.shape[1] < binding.width or not np.isfinite(numbers).all():
+            return None  # the text decides what these are
+        rows = numbers[: 1 if self.compat else None, : binding.width].tolist()
+        return Frame(binding, rows)
+
+
+# Requests
+
+
+def kind_of(content_type: str | None) -> str:
+    """The content type alone, in lower case."""
+    if content_type in text.CONTENT_TYPES:
+        return content_type or ""
+    return (content_type or "").partition(";")[0].strip().lower()
+
+
+def check_content_type(content_type: str | None) -> None:
+    if text.is_media_type(content_type) and kind_of(content_type) in text.CONTENT_TYPES:
+        return
+    expected = ", ".join(text.CONTENT_TYPES)
+    headers = (("Accept", expected),) if not content_type or text.is_media_type(content_type) else ()
+    got = content_type or "none"
+    raise FrameworkError("the Content-Type is not supported", headers, status=415, expected=expected, got=got)
+
+
+def bad_accept(accept: str | None, default: str) -> RequestError:
+    try:
+        text.media_types(accept)
+    except ValueError as error:
+        return FrameworkError("Accept is no media type", expected=" or ".join(text.ACCEPTED), got=str(error))
+    got = accept if (accept or "").strip() not in ("", "*/*") else f"{default} from {ACCEPT.name}"
+    return AcceptError(text.BAD_ACCEPT, expected=" or ".join(text.ACCEPTED), got=got)
+
+
+def empty_body() -> FrameworkError:
+    return FrameworkError("the body is empty", expected="at least one record", got="nothing")
+
+
+def no_rows(kind: str) -> RequestError:
+    return RequestError("Index 0 out of bounds for length 0", expected=f"{kind} of at least one record", got="none")
+
+
+def refuse_empty(row: int) -> list[Any]:
+    raise RowError("an empty line between records", expected="a record on every line", got="", row=row)
+
+
+def request_of(body: bytes) -> tuple[Schema | None, list[Any]]:
+    """Schema and data of an application/json request. Raises FrameworkError, as the framework decodes it there."""
+    try:
+        return _parts(json.loads(body), REQUEST)
+    except json.JsonError as error:
+        got = error.place() or "a body that is none"
+        raise FrameworkError(str(error), expected='JSON such as {"data": [...]}', got=got) from None
+    except RequestError as error:
+        raise FrameworkError(error.message, expected=error.expected, got=error.got, **error.where) from None
+
+
+def line_request(line: str, number: int) -> tuple[Schema | None, list[Any]]:
+    """Schema and data of one line. Raises RequestError naming the line."""
+    try:
+        value = json.loads_text(line)
+    except json.JsonError as error:
+        got = error.place() or line
+        raise RequestError(str(error), expected='JSON such as {"data": [...]}', got=got, row=f"on line {number}") from None
+    if value is None:
+        call, name = ("getSchema", REQUEST) if number == 1 else ("getData", REQUEST_LIST)
+        who = "firstLine" if number == 1 else "sro"
+        message = f'Cannot invoke "{schemas.DTO}{name}.{call}()" because "{who}" is null'
+        raise RequestError(message, expected='{"data": [...]}', got="null", row=f"on line {number}")
+    try:
+        return _parts(value, REQUEST)
+    except RequestError as error:
+        raise error.at(row=f"on line {number}") from None
+
+
+def _parts(value: Any, name: str) -> tuple[Schema | None, list[Any]]:
+    expected = '{"data": [...]}, with "schema" or without'
+    if not isinstance(value, dict):
+        got = "null" if value is None else value
+        raise RequestError(schemas.no_value_of(schemas.DTO + name, value), expected=expected, got=got)
+    for key in value:
+        if key not in ("schema", "data"):
+            raise RequestError(schemas.unknown_key(key, name, ("schema", "data")), expected=expected, got=key, field=key)
+    schema = schemas.read(value.get("schema"))
+    data = value.get("data")
+    if data is None:
+        raise RequestError(schemas.incomplete(name), expected=expected, got="no data", field="data")
+    if not isinstance(data, list):
+        message = schemas.no_value_of("java.util.ArrayList<java.lang.Object>", data)
+        raise RequestError(message, expected="a list", got=data, field="data")
+    return schema, data
+
+
+# Answers
+
+
+def dropped_row(row: int) -> RowError:
+    return RowError(
+        DROPPED, expected="a row that the model keeps", got="one that handleInvalid=skip drops", row=row,
+        fix="Leave the row out, or fit with handleInvalid keep",
+    )  # fmt: skip
+
+
+def check_lines(texts: list[str], field: str) -> None:
+    """Several answers stand on a line each, so none may have a line break in it."""
+    for row, each in enumerate(texts, 1):
+        if "\n" in each or "\r" in each:
+            raise RowError("an answer with a line break among several", expected="one line", got=each, row=row, field=field)
+
+
+# The start
+
+
+def bundle_in(model_dir: Path) -> Path:
+    """The bundle in a model folder: unpacked there, or its only archive. Raises ModelError."""
+    if not model_dir.is_dir() or (model_dir / "bundle.json").is_file():
+        return model_dir
+    files = sorted(path for path in model_dir.iterdir() if not path.name.startswith("."))
+    archives = [path for path in files if path.is_file() and path.name.endswith(ARCHIVES)]
+    folders = [path for path in files if (path / "bundle.json").is_file()]
+    if len(archives) + len(folders) == 1:
+        return (archives + folders)[0]
+    raise ModelError(
+        "no bundle in the model folder" if not archives + folders else "several bundles in the model folder",
+        expected="bundle.json and root/, or exactly one .zip or .tar.gz of them",
+        got=", ".join(path.name for path in files) or "an empty folder",
+        file=str(model_dir),
+    )
+
+
+def no_schema() -> Binding:
+    fix = f"Set {SCHEMA.name}, or send a schema with the data"
+    raise RequestError(schemas.NO_SCHEMA, expected=schemas.EXAMPLE, got="none", fix=fix)
+
+
+def refusing(problem: Problem) -> Callable[[], Binding]:
+    def refuse() -> Binding:
+        raise problem.error()
+
+    return refuse
+
+
+def setup_error(message: str, error: NacreError, fix: str) -> SetupError:
+    known = {key: value for key, value in error.where.items() if key == "field"}
+    return SetupError(f"{SCHEMA.name}: {message}", expected=error.expected, got=error.got, fix=fix, **known)
+
+
+def processors() -> int:
+    """CPUs this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
