@@ -307,20 +307,22 @@ def test_addresses(url):
 
 @pytest.fixture(scope="module", params=["", "aws"], ids=["ours", "compat"])
 def abalone(request, tmp_path_factory):
-    """(fused, over HTTP, XGBoost alone fused, alone over HTTP) of a bundle and a booster, with and without
-    NACRE_COMPAT=aws."""
+    """Pairs (fused, over HTTP) of a bundle and a booster: `chain`, and each container alone under its name; with and
+    without NACRE_COMPAT=aws."""
     pytest.importorskip("xgboost")
     folder = tmp_path_factory.mktemp("real")
     tiny_chain.bundle(folder / "model.zip")
     tiny_chain.booster(folder / "model.json", tiny_chain.rows(200))
     whole = Pipeline.read(tiny_chain.pipeline(folder)).with_environment({"NACRE_COMPAT": request.param})
-    with started(whole, folder / "work") as urls, HttpChain(urls) as over_http, HttpChain(last(urls)) as alone:
-        fused = FusedChain.load(whole, folder / "fused")
-        yield fused, over_http, FusedChain(fused.containers[1:]), alone
-
-
-def last(urls):
-    return dict([*urls.items()][-1:])
+    fused = FusedChain.load(whole, folder / "fused")
+    with started(whole, folder / "work") as urls, HttpChain(urls) as over_http:
+        pairs = {"chain": (fused, over_http)}
+        for container in fused.containers:
+            alone = HttpChain({container.name: urls[container.name]}, Limits(client=None))
+            pairs[container.name] = (FusedChain([container], Limits(client=None)), alone)
+        yield pairs
+        for _, each in pairs.values():
+            each.close()
 
 
 GOOD = b"M,0.455,0.365,0.514"
@@ -385,6 +387,17 @@ ALONE = {
 }
 
 
+FEATURES_ALONE = REAL | {
+    "csv": (TWO, "text/csv", "text/csv"),
+    "json lines for csv": (TWO, "text/csv", "application/jsonlines"),
+    "source lines": (GOOD, "text/csv", "application/jsonlines;data=text"),
+    "empty and a bad accept": (b"", "text/csv", "image/png"),
+    "broken and a bad accept": (b"{", "application/json", "image/png"),
+    "no media type": (GOOD, "text/csv", "nonsense"),
+    "empty and no content type": (b"", None),
+}
+
+
 def same_time(found):
     """Without the clock in Spring's errors."""
     if isinstance(found, Reply):
@@ -393,26 +406,48 @@ def same_time(found):
     return name, status, reply._replace(body=re.sub(rb'"timestamp":\d+', b'"timestamp":0', reply.body))
 
 
+def compare(pair, request_):
+    fused, over_http = (same_time(outcome(chain, *request_)) for chain in pair)
+    assert fused == over_http
+
+
 @pytest.mark.parametrize("request_", REAL.values(), ids=REAL)
 def test_the_real_chain(abalone, request_):
-    fused, over_http, _, _ = abalone
-    assert same_time(outcome(fused, *request_)) == same_time(outcome(over_http, *request_))
+    compare(abalone["chain"], request_)
+
+
+@pytest.mark.parametrize("request_", FEATURES_ALONE.values(), ids=FEATURES_ALONE)
+def test_sparkml_alone(abalone, request_):
+    compare(abalone["features"], request_)
 
 
 @pytest.mark.parametrize("request_", ALONE.values(), ids=ALONE)
 def test_xgboost_alone(abalone, request_):
-    _, _, fused, over_http = abalone
-    fused.limits = over_http.limits = Limits(client=None)
-    assert outcome(fused, *request_) == outcome(over_http, *request_)
+    compare(abalone["score"], request_)
+
+
+def test_a_bad_default_accept_in_the_middle(tmp_path):
+    pytest.importorskip("xgboost")
+    tiny_chain.bundle(tmp_path / "model.zip")
+    tiny_chain.booster(tmp_path / "model.json", tiny_chain.rows(50))
+    default = {"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "application/jsonlines", "NACRE_COMPAT": "aws"}
+    whole = Pipeline.read(tiny_chain.pipeline(tmp_path)).with_environment(default)
+    with started(whole, tmp_path / "work") as urls, HttpChain(urls) as over_http:
+        fused = FusedChain.load(whole, tmp_path / "fused")
+        assert outcome(fused, GOOD, "text/csv")[:2] == ("score", 415)
+        for request_ in ((GOOD, "text/csv"), (b"", "text/csv"), (b"{", "application/json")):
+            compare((fused, over_http), request_)
 
 
 def test_the_real_chain_scores_and_refuses(abalone):
     """So that the comparisons above are of answers and of refusals by either container."""
-    found = {name: outcome(abalone[0], *request_) for name, request_ in REAL.items()}
+    fused = abalone["chain"][0]
+    found = {name: outcome(fused, *request_) for name, request_ in REAL.items()}
     good = [name for name, reply in found.items() if isinstance(reply, Reply) and reply.status == 200]
-    assert set(good) > {"one row", "no accept", "two rows", "json", "json with a schema", "scores as json", "many rows"}
+    assert {"one row", "no accept", "two rows", "json", "json with a schema", "scores as json", "many rows"} < set(good)
     assert {found[name][0] for name in found if name not in good} == {"features", "score"}
-    assert found["one row"].body == found["json"].body == outcome(abalone[3], FEATURES, "text/csv").body
+    alone = outcome(abalone["score"][1], FEATURES, "text/csv")
+    assert found["one row"].body == found["json"].body == alone.body
 
 
 def test_typed_columns_give_the_same_scores(tmp_path):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
-from nacre.demo.command import main
 
-__all__ = ["main"]
+def main(argv: list[str]) -> int:
+    """See `nacre.demo.command`; imported on use, so that each way's process loads only what it runs."""
+    from nacre.demo.command import main as run
+
+    return run(argv)

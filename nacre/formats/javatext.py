@@ -67,7 +67,7 @@ def double_texts(values: Iterable[float]) -> list[str]:
         if bool(np.all((size >= 1e-3) & (size < 1e7) | (size == 0.0))):
             return list(map(repr, values.tolist()))
         values = values.tolist()
-    return [repr(x) if 1e-3 <= x < 1e7 else double_text(x) for x in values]
+    return [repr(x) if 1e-3 <= x < 1e7 or x == 0.0 else double_text(x) for x in values]
 
 
 def text_of(value: Any) -> str:

@@ -11,10 +11,11 @@ import json
 import re
 from typing import Any, NoReturn
 
+orjson: Any
 try:
     import orjson
 except ImportError:  # an optional extra: the standard library reads the same values, more slowly
-    orjson = None  # type: ignore[assignment]
+    orjson = None
 
 NO_CONTENT = "No content to map due to end-of-input"
 """Jackson's words for an empty text."""

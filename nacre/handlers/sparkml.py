@@ -13,13 +13,25 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from nacre.errors import ModelError, NacreError, RequestError, RowError, SetupError
+from nacre.errors import NacreError, RequestError, RowError
 from nacre.formats import csv, json
-from nacre.handlers import sparkml_schema as schemas
 from nacre.handlers import sparkml_text as text
 from nacre.handlers.base import Handler, Reply, Setting
-from nacre.handlers.sparkml_binding import Binding, Problem
-from nacre.handlers.sparkml_schema import Schema
+from nacre.handlers.sparkml_binding import Binding
+from nacre.handlers.sparkml_requests import (
+    ACCEPT,
+    AcceptError,
+    FrameworkError,
+    bad_accept,
+    check_content_type,
+    empty_body,
+    kind_of,
+    line_request,
+    no_rows,
+    refuse_empty,
+    request_of,
+)
+from nacre.handlers.sparkml_start import SCHEMA, bundle_in, own_binding
 from nacre.plan.model import Model, load
 from nacre.plan.rowcode import Dropped
 
@@ -29,31 +41,15 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-SCHEMA = Setting("SAGEMAKER_SPARKML_SCHEMA", None, "schema of requests, JSON; default: the bundle's own columns")
-ACCEPT = Setting("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", text.CSV, "type of replies to Accept: */*")
+    from nacre.handlers.sparkml_schema import Schema
+
 COMPAT = Setting("NACRE_COMPAT", None, "aws: answer as the AWS container does, without our improvements")
 
-ARCHIVES = (".zip", ".tar.gz", ".tgz")
 COLUMNS_FROM = 512
 """Rows from which whole columns are scored: below, row by row is as fast and needs no Arrow."""
 BINDINGS = 64
 """Schemas of requests that are kept compiled."""
 MAX_PAYLOAD_MB = 5
-REQUEST, REQUEST_LIST = "SageMakerRequestObject", "SageMakerRequestListObject"
-DROPPED = "next on empty iterator"
-"""What the AWS container says when no row is left."""
-
-
-class FrameworkError(RequestError):
-    """What the AWS container's web framework refuses before its handler runs; `headers` go with the answer."""
-
-    def __init__(self, message: str, headers: tuple[tuple[str, str], ...] = (), **known: Any):
-        super().__init__(message, **known)
-        self.headers = headers
-
-
-class AcceptError(RequestError):
-    """An Accept that names no type we write."""
 
 
 class Frame:
@@ -99,7 +95,7 @@ class SparkML(Handler):
         self.compat = env.get(COMPAT.name) == "aws"
         self.default_accept = env.get(ACCEPT.name) or text.CSV
         self.bind: Callable[[Schema], Binding] = lru_cache(BINDINGS)(self._bind)
-        self._own: Callable[[], Binding] = self._own_binding(env.get(SCHEMA.name))
+        self._own: Callable[[], Binding] = own_binding(model, env.get(SCHEMA.name), self.compat, self.bind)
 
     @classmethod
     def load(cls, model_dir: Path, env: Mapping[str, str]) -> SparkML:
@@ -108,49 +104,6 @@ class SparkML(Handler):
 
     def _bind(self, schema: Schema) -> Binding:
         return Binding(self.model, schema, mleap=self.compat)
-
-    # The schema of requests that bring none
-
-    def _own_binding(self, given: str | None) -> Callable[[], Binding]:
-        """A function that gives it, or raises for every request what AWS would; else a bad one fails the start."""
-        if self.compat:
-            return self._as_aws(given)
-        if given is not None and given.strip():
-            return self._checked(given)
-        output = self.model.default_output
-        if output is None:
-            return no_schema
-        columns = tuple(schemas.column_of(name, kind) for name, kind in self.model.inputs.items())
-        binding = self.bind(Schema(columns, schemas.column_of(output, self.model.outputs[output])))
-        return lambda: binding
-
-    def _as_aws(self, given: str | None) -> Callable[[], Binding]:
-        if given is None:
-            return no_schema
-        try:
-            schema = schemas.read_text(given)
-        except RequestError as error:
-            return refusing(Problem(error.message, str(error.expected), str(error.got), "schema"))
-        if schema is None:
-            message = f'Cannot invoke "{schemas.DTO}DataSchema.getInput()" because "schema" is null'
-            return refusing(Problem(message, schemas.EXAMPLE, "null", "schema"))
-        binding = self.bind(schema)
-        return lambda: binding
-
-    def _checked(self, given: str) -> Callable[[], Binding]:
-        """Raises SetupError, once, for a schema that no request could pass."""
-        fix = f"Correct {SCHEMA.name}, or leave it out for the bundle's own columns"
-        try:
-            schema = schemas.read_text(given)
-        except RequestError as error:
-            raise setup_error(error.message, error, fix) from None
-        if schema is None:
-            raise SetupError(f"{SCHEMA.name} is null", expected=schemas.EXAMPLE, got=given, fix=fix)
-        binding = self.bind(schema)
-        problem = binding.problem()
-        if problem is not None:
-            raise setup_error(problem.message, problem.error(), fix)
-        return lambda: binding
 
     def _binding(self, schema: Schema | None) -> Binding:
         return self._own() if schema is None else self.bind(schema)
@@ -229,10 +182,8 @@ class SparkML(Handler):
 
     def _rows_of(self, data: list[Any]) -> list[Any]:
         """`data` is one record, or a list of them if it holds nothing but lists (and nulls)."""
-        if all(each is None or isinstance(each, list) for each in data):
-            if self.compat or not data or any(each is not None for each in data):
-                return data
-        return [data]
+        lists = all(each is None or isinstance(each, list) for each in data)
+        return data if lists and (self.compat or not data or any(each is not None for each in data)) else [data]
 
     def _json_row(self, binding: Binding, row: Any, number: int) -> list[Any]:
         if row is None:
@@ -277,7 +228,7 @@ class SparkML(Handler):
             for row in rows:
                 values.append(score(row))  # noqa: PERF401  the number of the failing row is their count
         except Dropped:
-            raise dropped_row(len(values) + 1) from None
+            raise text.dropped_row(len(values) + 1) from None
         except RowError as error:
             raise error.at(row=len(values) + 1) from None
         return values
@@ -286,30 +237,31 @@ class SparkML(Handler):
 
     def encode(self, frame: Scores, accept: str | None) -> Reply:
         accept = self._accept(accept)
-        render = self._renderer(frame, accept)
-        texts: list[str] = []
-        try:
-            for value in frame.values:
-                texts.append(render(value))  # noqa: PERF401  as above
-        except ValueError as error:
-            field, row = frame.binding.schema.output.name, len(texts) + 1
-            raise RowError(str(error), expected="a value", got=None, row=row, field=field) from None
-        if len(texts) == 1:
-            body = texts[0]
-        else:
-            check_lines(texts, frame.binding.schema.output.name)
-            body = "\n".join(texts)
+        texts = self._texts(frame, self._renderer(frame, accept))
         if frame.lines and self.compat:
             body = f"[{', '.join([f'[{each}]' for each in texts])}]"
+        elif len(texts) == 1:
+            body = texts[0]
+        else:
+            text.check_lines(texts, frame.binding.schema.output.name)
+            body = "\n".join(texts)
         return Reply(body.encode("utf-8", "replace"), text.ACCEPTED[accept])
 
     def _renderer(self, frame: Scores, accept: str) -> Callable[[Any], str]:
-        """In answer to JSON Lines every line is a JSON document of its own, a text in quotes for example."""
+        """In answer to JSON Lines every line is a JSON document of its own: a text stands in quotes, for example."""
         found = frame.binding.renderers
         assert found is not None, "predict refused an answer that cannot be written"
-        if frame.lines and accept != text.CSV and not self.compat:
-            return found.document or found.of(accept)
-        return found.of(accept)
+        return (found.documents if frame.lines and not self.compat else found.records)[accept]
+
+    def _texts(self, frame: Scores, render: Callable[[Any], str]) -> list[str]:
+        texts: list[str] = []
+        try:
+            for value in frame.values:
+                texts.append(render(value))  # noqa: PERF401  the number of the failing row is their count
+        except ValueError as error:
+            field, row = frame.binding.schema.output.name, len(texts) + 1
+            raise RowError(str(error), expected="a value", got=None, row=row, field=field) from None
+        return texts
 
     def to_array(self, frame: Scores) -> pa.Array:
         from nacre.handlers.sparkml_table import to_arrow
@@ -319,7 +271,8 @@ class SparkML(Handler):
 
     def failure(self, error: NacreError, accept: str | None) -> Reply:
         if isinstance(error, FrameworkError):
-            return text.framework_reply(error.status, accept, None if self.compat else text.full_text(error), error.headers)
+            added = None if self.compat else text.full_text(error)
+            return text.framework_reply(error.status, accept, added, error.headers)
         body = (error.message if self.compat else text.full_text(error)).encode("utf-8", "replace")
         try:
             kind = text.error_type(accept)
@@ -337,8 +290,7 @@ class SparkML(Handler):
 
     def hand_over(self, frame: Scores) -> np.ndarray | None:
         kind = frame.binding.output
-        plain = kind is not None and kind.base == "double" and self.default_accept == text.CSV
-        if not plain or (frame.lines and self.compat):
+        if kind is None or kind.base != "double" or self.default_accept != text.CSV or (frame.lines and self.compat):
             return None
         values = frame.values
         if isinstance(values, list) and any(value is None for value in values):
@@ -347,7 +299,9 @@ class SparkML(Handler):
             numbers = np.array(values, dtype=np.float64)
         except (TypeError, ValueError):  # a null in a list, or lists of several lengths
             return None
-        return numbers.reshape(len(values), -1)
+        if not len(numbers):
+            return numbers.reshape(0, 1 if kind.shape == "scalar" else kind.size or 0)
+        return numbers if numbers.ndim == 2 else numbers[:, None]
 
     def take_over(self, numbers: np.ndarray) -> Frame | None:
         binding = self._own()
@@ -360,147 +314,6 @@ class SparkML(Handler):
             return None  # the text decides what these are
         rows = numbers[: 1 if self.compat else None, : binding.width].tolist()
         return Frame(binding, rows)
-
-
-# Requests
-
-
-def kind_of(content_type: str | None) -> str:
-    """The content type alone, in lower case."""
-    if content_type in text.CONTENT_TYPES:
-        return content_type or ""
-    return (content_type or "").partition(";")[0].strip().lower()
-
-
-def check_content_type(content_type: str | None) -> None:
-    if text.is_media_type(content_type) and kind_of(content_type) in text.CONTENT_TYPES:
-        return
-    expected = ", ".join(text.CONTENT_TYPES)
-    headers = (("Accept", expected),) if not content_type or text.is_media_type(content_type) else ()
-    got = content_type or "none"
-    raise FrameworkError("the Content-Type is not supported", headers, status=415, expected=expected, got=got)
-
-
-def bad_accept(accept: str | None, default: str) -> RequestError:
-    try:
-        text.media_types(accept)
-    except ValueError as error:
-        return FrameworkError("Accept is no media type", expected=" or ".join(text.ACCEPTED), got=str(error))
-    got = accept if (accept or "").strip() not in ("", "*/*") else f"{default} from {ACCEPT.name}"
-    return AcceptError(text.BAD_ACCEPT, expected=" or ".join(text.ACCEPTED), got=got)
-
-
-def empty_body() -> FrameworkError:
-    return FrameworkError("the body is empty", expected="at least one record", got="nothing")
-
-
-def no_rows(kind: str) -> RequestError:
-    return RequestError("Index 0 out of bounds for length 0", expected=f"{kind} of at least one record", got="none")
-
-
-def refuse_empty(row: int) -> list[Any]:
-    raise RowError("an empty line between records", expected="a record on every line", got="", row=row)
-
-
-def request_of(body: bytes) -> tuple[Schema | None, list[Any]]:
-    """Schema and data of an application/json request. Raises FrameworkError, as the framework decodes it there."""
-    try:
-        return _parts(json.loads(body), REQUEST)
-    except json.JsonError as error:
-        got = error.place() or "a body that is none"
-        raise FrameworkError(str(error), expected='JSON such as {"data": [...]}', got=got) from None
-    except RequestError as error:
-        raise FrameworkError(error.message, expected=error.expected, got=error.got, **error.where) from None
-
-
-def line_request(line: str, number: int) -> tuple[Schema | None, list[Any]]:
-    """Schema and data of one line. Raises RequestError naming the line."""
-    try:
-        value = json.loads_text(line)
-    except json.JsonError as error:
-        got = error.place() or line
-        raise RequestError(str(error), expected='JSON such as {"data": [...]}', got=got, row=f"on line {number}") from None
-    if value is None:
-        call, name = ("getSchema", REQUEST) if number == 1 else ("getData", REQUEST_LIST)
-        who = "firstLine" if number == 1 else "sro"
-        message = f'Cannot invoke "{schemas.DTO}{name}.{call}()" because "{who}" is null'
-        raise RequestError(message, expected='{"data": [...]}', got="null", row=f"on line {number}")
-    try:
-        return _parts(value, REQUEST)
-    except RequestError as error:
-        raise error.at(row=f"on line {number}") from None
-
-
-def _parts(value: Any, name: str) -> tuple[Schema | None, list[Any]]:
-    expected = '{"data": [...]}, with "schema" or without'
-    if not isinstance(value, dict):
-        got = "null" if value is None else value
-        raise RequestError(schemas.no_value_of(schemas.DTO + name, value), expected=expected, got=got)
-    for key in value:
-        if key not in ("schema", "data"):
-            raise RequestError(schemas.unknown_key(key, name, ("schema", "data")), expected=expected, got=key, field=key)
-    schema = schemas.read(value.get("schema"))
-    data = value.get("data")
-    if data is None:
-        raise RequestError(schemas.incomplete(name), expected=expected, got="no data", field="data")
-    if not isinstance(data, list):
-        message = schemas.no_value_of("java.util.ArrayList<java.lang.Object>", data)
-        raise RequestError(message, expected="a list", got=data, field="data")
-    return schema, data
-
-
-# Answers
-
-
-def dropped_row(row: int) -> RowError:
-    return RowError(
-        DROPPED, expected="a row that the model keeps", got="one that handleInvalid=skip drops", row=row,
-        fix="Leave the row out, or fit with handleInvalid keep",
-    )  # fmt: skip
-
-
-def check_lines(texts: list[str], field: str) -> None:
-    """Several answers stand on a line each, so none may have a line break in it."""
-    for row, each in enumerate(texts, 1):
-        if "\n" in each or "\r" in each:
-            raise RowError("an answer with a line break among several", expected="one line", got=each, row=row, field=field)
-
-
-# The start
-
-
-def bundle_in(model_dir: Path) -> Path:
-    """The bundle in a model folder: unpacked there, or its only archive. Raises ModelError."""
-    if not model_dir.is_dir() or (model_dir / "bundle.json").is_file():
-        return model_dir
-    files = sorted(path for path in model_dir.iterdir() if not path.name.startswith("."))
-    archives = [path for path in files if path.is_file() and path.name.endswith(ARCHIVES)]
-    folders = [path for path in files if (path / "bundle.json").is_file()]
-    if len(archives) + len(folders) == 1:
-        return (archives + folders)[0]
-    raise ModelError(
-        "no bundle in the model folder" if not archives + folders else "several bundles in the model folder",
-        expected="bundle.json and root/, or exactly one .zip or .tar.gz of them",
-        got=", ".join(path.name for path in files) or "an empty folder",
-        file=str(model_dir),
-    )
-
-
-def no_schema() -> Binding:
-    fix = f"Set {SCHEMA.name}, or send a schema with the data"
-    raise RequestError(schemas.NO_SCHEMA, expected=schemas.EXAMPLE, got="none", fix=fix)
-
-
-def refusing(problem: Problem) -> Callable[[], Binding]:
-    def refuse() -> Binding:
-        raise problem.error()
-
-    return refuse
-
-
-def setup_error(message: str, error: NacreError, fix: str) -> SetupError:
-    known = {key: value for key, value in error.where.items() if key == "field"}
-    return SetupError(f"{SCHEMA.name}: {message}", expected=error.expected, got=error.got, fix=fix, **known)
 
 
 def processors() -> int:

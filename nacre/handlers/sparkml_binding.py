@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nacre.errors import NacreError, RequestError, RowError
 from nacre.formats.javatext import PARSERS
-from nacre.handlers.sparkml_schema import BASIC, UNSUPPORTED_TYPE, VECTOR, WRONG_TYPE, Column, Schema
+from nacre.handlers.sparkml_schema import BASIC, STRUCTS, UNSUPPORTED_TYPE, VECTOR, WRONG_TYPE, Column, Schema
 from nacre.handlers.sparkml_text import Renderers, renderers
 from nacre.handlers.sparkml_values import BOXES, CastError, caster, class_cast, no_csv, parser, reader
 from nacre.plan.rows import compile_positional
@@ -66,8 +66,10 @@ class Step(NamedTuple):
 class Columns:
     """The columns of a request in one of the two forms, text (CSV) or JSON."""
 
-    def __init__(self, steps: Sequence[Step], width: int):
+    def __init__(self, steps: Sequence[Step], width: int, types_first: bool):
+        """`types_first`: an unknown type is refused before it is seen that there is no value."""
         self.steps = steps
+        self.types_first = types_first
         self.width = width
         self.passed = steps[-1].source if len(steps) > width else None
         self.converts = tuple(step.convert() for step in steps)
@@ -87,12 +89,13 @@ class Columns:
         """The first error, all columns read before any is cast."""
         read = []
         for step in self.steps:
-            if step.source >= len(fields):
+            if step.source >= len(fields) and (step.column.type in PARSERS or not self.types_first):
                 return self._too_few(step.column, step.source, fields, row)
+            value = fields[step.source] if step.source < len(fields) else None
             try:
-                read.append(step.read(fields[step.source]))
+                read.append(step.read(value))
             except ValueError as error:
-                return _refused(str(error), step.column, fields[step.source], row)
+                return _refused(str(error), step.column, value, row)
         for step, value in zip(self.steps, read, strict=True):
             try:
                 if step.cast is not None:
@@ -128,10 +131,12 @@ class Binding:
         """Found when the answer is written."""
         self.csv_problem = next(filter(None, map(_csv_problem, schema.input)), None)
         """Found after the fields of a CSV record have been read."""
-        self.csv = Columns(self._steps(model, mleap, passed, parser), self.width)
-        self.json = Columns(self._steps(model, mleap, passed, lambda c: reader(c, nulls=not mleap)), self.width)
+        self.csv = Columns(self._steps(model, mleap, passed, parser), self.width, types_first=False)
+        self.json = Columns(
+            self._steps(model, mleap, passed, lambda c: reader(c, nulls=not mleap)), self.width, types_first=True
+        )
         self.score = None if self.stage_problem else self._compile(model, mleap)
-        self.renderers: Renderers | None = None if self.output_problem else renderers(_written(schema, self.output))
+        self.renderers: Renderers | None = None if self.output_problem else renderers(_present(self.output))
 
     def _steps(self, model: Model, mleap: bool, passed: int | None, read: Callable[[Column], Convert]) -> list[Step]:
         steps = [Step(c, n, read(c), _caster(c, model, mleap)) for n, c in enumerate(self.schema.input)]
@@ -150,10 +155,19 @@ class Binding:
 
     def problem(self) -> Problem | None:
         """What no request can get past, None if some can."""
-        types = (Problem(WRONG_TYPE, f"one of {', '.join(PARSERS)}", c.type, c.name)
-                 for c in self.schema.input if c.type not in PARSERS)  # fmt: skip
-        vectors = (_csv_problem(c) for c in self.schema.input if c.struct == VECTOR and c.type != "double")
-        return next((p for p in (*types, *vectors, self.stage_problem, self.output_problem) if p), None)
+        columns = self.schema.input
+        types = (
+            Problem(WRONG_TYPE, f"one of {', '.join(PARSERS)}", c.type, c.name)
+            for c in columns
+            if c.type not in PARSERS
+        )
+        structs = (
+            Problem("unknown struct", f"one of {', '.join(STRUCTS)}", c.struct, c.name)
+            for c in (*columns, self.schema.output)
+            if c.struct.strip() not in ("", *STRUCTS)
+        )
+        vectors = (_csv_problem(c) for c in columns if c.struct == VECTOR and c.type != "double")
+        return next((p for p in (*types, *structs, *vectors, self.stage_problem, self.output_problem) if p), None)
 
 
 def _csv_problem(column: Column) -> Problem | None:
@@ -222,7 +236,9 @@ def _output_type(model: Model, schema: Schema) -> Type | None:
 def _output_problem(output: Column, given: Type | None, mleap: bool) -> Problem | None:
     """Why the answer's column cannot be written as the schema declares it."""
     if given is None:
-        return Problem(f"invalid fields: {output.name}", "a column of the request or of the model", output.name, output.name)
+        return Problem(
+            f"invalid fields: {output.name}", "a column of the request or of the model", output.name, output.name
+        )
     message = _basic_problem(output.type, given, mleap) if output.struct == BASIC else _struct_problem(output, given)
     return None if message is None else Problem(message, str(given), str(output), output.name)
 
@@ -248,6 +264,6 @@ def _class_of(given: Type) -> str:
     return DENSE if given.shape == "vector" else LIST_CLASS
 
 
-def _written(schema: Schema, given: Type | None) -> Type:
+def _present(given: Type | None) -> Type:
     assert given is not None, "an answer without a column is an output problem"
     return given

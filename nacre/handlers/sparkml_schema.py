@@ -48,7 +48,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """The columns of a request, in their order, and the column of the answer. Hashable, so that plans are kept by it."""
+    """The columns of a request, in their order, and the column of the answer. Hashable: plans are kept by it."""
 
     input: tuple[Column, ...]
     output: Column
@@ -79,7 +79,9 @@ def read(value: Any) -> Schema | None:
     known = _object(value, "DataSchema", ("output", "input"), "schema", required=("input", "output"))
     columns = known["input"]
     if not isinstance(columns, list):
-        raise _refused(no_value_of(f"java.util.ArrayList<{DTO}ColumnSchema>", columns), "a list", columns, "schema.input")
+        raise _refused(
+            no_value_of(f"java.util.ArrayList<{DTO}ColumnSchema>", columns), "a list", columns, "schema.input"
+        )
     return Schema(
         tuple(_column(each, f"schema.input[{n}]") for n, each in enumerate(columns)),
         _column(known["output"], "schema.output"),
@@ -88,9 +90,7 @@ def read(value: Any) -> Schema | None:
 
 def _column(value: Any, place: str) -> Column:
     if value is None:
-        raise _refused(
-            f'Cannot invoke "{DTO}ColumnSchema.getType()" because "sc" is null', "a column", "null", place
-        )
+        raise _refused(f'Cannot invoke "{DTO}ColumnSchema.getType()" because "sc" is null', "a column", "null", place)
     known = _object(value, "ColumnSchema", ("type", "name", "struct"), place, required=("name", "type"))
     texts = {key: _text(each, f"{place}.{key}") for key, each in known.items() if each is not None}
     return Column(texts["name"], texts["type"], texts.get("struct", BASIC))
@@ -120,10 +120,8 @@ def _text(value: Any, place: str) -> str:
 
 def unknown_key(key: str, name: str, keys: tuple[str, ...]) -> str:
     """Jackson's sentence about a key that an object of class `name` has not."""
-    known = ", ".join(f'"{each}"' for each in keys)
-    return (
-        f'Unrecognized field "{key}" (class {DTO}{name}), not marked as ignorable ({len(keys)} known properties: {known}])'
-    )
+    known = f"{len(keys)} known properties: " + ", ".join(f'"{each}"' for each in keys)
+    return f'Unrecognized field "{key}" (class {DTO}{name}), not marked as ignorable ({known}])'
 
 
 def incomplete(name: str) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from nacre.errors import NacreError, RowError, SchemaError
+from nacre.handlers.sparkml_text import dropped_row
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,10 +25,10 @@ def score_columns(model: Model, columns: Mapping[str, Sequence[Any]], output: st
     return _values(model.score(arrays, output))
 
 
-def score_table(model: Model, table: pa.Table, output: str) -> list[Any] | np.ndarray | pa.ChunkedArray:
+def score_table(model: Model, table: pa.Table, output: str) -> list[Any] | np.ndarray:
     """A value a row of a table. Raises RowError for the first bad row, SchemaError for a column."""
     if output not in model.outputs:
-        return table.column(output)
+        return table.column(output).to_pylist()  # type: ignore[no-any-return]
     return _values(model.score(table, output))
 
 
@@ -40,8 +41,6 @@ def _values(scored: Scored) -> list[Any] | np.ndarray:
 
 def raise_first(scored: Scored) -> None:
     """Raise for the first row that failed or was dropped: line counts never change."""
-    from nacre.handlers.sparkml import dropped_row
-
     errors: list[RowError] = [*scored.failed, *(dropped_row(row + 1) for row in scored.dropped)]
     if errors:
         raise min(errors, key=row_of)
@@ -70,14 +69,14 @@ def declared_types(table: pa.Table, schema: Schema, model: Model) -> pa.Table:
         try:
             table = table.set_column(index, column.name, array.cast(kind, safe=not pa.types.is_floating(kind)))
         except pa.ArrowInvalid as error:
-            raise SchemaError("column of another type", expected=column.type, got=str(error), field=column.name) from None
+            raise SchemaError(
+                "column of another type", expected=column.type, got=str(error), field=column.name
+            ) from None
     return table
 
 
 def to_arrow(values: Any, kind: Type) -> pa.Array:
     """Scores as one Arrow array: scalars as they are, vectors and arrays as lists."""
-    if isinstance(values, pa.ChunkedArray):
-        return values.combine_chunks()
     if isinstance(values, np.ndarray) and values.ndim == 2:
         rows, size = values.shape
         if rows * size >= 1 << 31:

@@ -8,15 +8,17 @@ from json import dumps
 from time import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from nacre.errors import NacreError, shown
+from nacre.errors import NacreError, RowError, shown
 from nacre.formats.javatext import double_text, double_texts, float_text, text_of
 from nacre.formats.json import quoted
 from nacre.handlers.base import Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from nacre.plan.types import Type
+
+    Render = Callable[[Any], str]
 
 CSV = "text/csv"
 JSON = "application/json"
@@ -27,20 +29,17 @@ ACCEPTED = {CSV: CSV, JSON_LINES: JSON_LINES, JSON_LINES_TEXT: JSON_LINES}
 """Accept, as it must be written -> the Content-Type of the answer."""
 INVOCATIONS = "/invocations"
 BAD_ACCEPT = "Accept value passed via request or environment variable is not valid"
+DROPPED = "next on empty iterator"
+"""What the AWS container says when no row is left."""
 NULL_OUTPUT = 'Cannot invoke "Object.toString()" because "output" is null'
 NULL_ENTRY = 'Cannot invoke "Object.toString()" because the return value of "java.util.Iterator.next()" is null'
 
 
 class Renderers(NamedTuple):
-    """One answer to the text of one record, by Accept. `document`: as JSON, for what is none by itself in JSON Lines."""
+    """One answer to the text of one record, by Accept; `documents` where every record must be JSON by itself."""
 
-    csv: Callable[[Any], str]
-    json_lines: Callable[[Any], str]
-    text: Callable[[Any], str]
-    document: Callable[[Any], str] | None = None
-
-    def of(self, accept: str) -> Callable[[Any], str]:
-        return {CSV: self.csv, JSON_LINES: self.json_lines, JSON_LINES_TEXT: self.text}[accept]
+    records: Mapping[str, Render]
+    documents: Mapping[str, Render]
 
 
 def renderers(given: Type) -> Renderers:
@@ -50,18 +49,26 @@ def renderers(given: Type) -> Renderers:
     return _doubles() if given.base == "double" else _list(given.base)
 
 
-def _scalar(base: str) -> Renderers:
-    to_text: Callable[[Any], str] = {"double": double_text, "float": float_text}.get(base, text_of)
+def _by_accept(csv: Render, json_lines: Render, json_text: Render) -> dict[str, Render]:
+    return {CSV: csv, JSON_LINES: json_lines, JSON_LINES_TEXT: json_text}
 
-    def text(value: Any) -> str:
-        if value is None:
-            raise ValueError(NULL_OUTPUT)
-        return to_text(value)
+
+def _scalar(base: str) -> Renderers:
+    to_text: Render = {"double": double_text, "float": float_text}.get(base, text_of)
+
+    def plain(value: Any) -> str:
+        return to_text(_present(value))
 
     def document(value: Any) -> str:
-        return _json(text(value), quote=base == "string")
+        return _json(plain(value), quote=base == "string")
 
-    return Renderers(text, text, text, document)
+    return Renderers(_by_accept(plain, plain, plain), _by_accept(plain, document, document))
+
+
+def _present(value: Any) -> Any:
+    if value is None:
+        raise ValueError(NULL_OUTPUT)
+    return value
 
 
 def _json(text: str, quote: bool = False) -> str:
@@ -72,56 +79,70 @@ def _json(text: str, quote: bool = False) -> str:
 def _doubles() -> Renderers:
     """Vectors, and arrays of doubles."""
 
-    def texts(values: Any) -> list[str]:
-        if values is None:
-            raise ValueError(NULL_OUTPUT)
+    def csv(values: Any) -> str:
         try:
-            return double_texts(values)
+            return ",".join(double_texts(values))
         except TypeError:
-            raise ValueError(NULL_ENTRY) from None
+            raise _no_text(values) from None
 
     def json_lines(values: Any) -> str:
-        if values is None:
-            raise ValueError(NULL_OUTPUT)
-        entries = ["null" if x is None else _json(double_text(x)) for x in values]
+        entries = ["null" if x is None else _json(double_text(x)) for x in _present(values)]
         return f'{{"features":[{",".join(entries)}]}}'
 
-    return Renderers(
-        lambda values: ",".join(texts(values)),
-        json_lines,
-        lambda values: f'{{"source":"{" ".join(texts(values))}"}}',
-    )
+    def json_text(values: Any) -> str:
+        return f'{{"source":"{csv(values).replace(",", " ")}"}}'
+
+    made = _by_accept(csv, json_lines, json_text)
+    return Renderers(made, made)
+
+
+def _no_text(values: Any) -> ValueError:
+    return ValueError(NULL_OUTPUT if values is None else NULL_ENTRY)
 
 
 def _list(base: str) -> Renderers:
     # Java keeps an array's floats as they were sent, which is as doubles
-    to_text: Callable[[Any], str] = double_text if base == "float" else text_of
+    to_text: Render = double_text if base == "float" else text_of
 
     def texts(values: Any) -> list[str]:
-        if values is None:
-            raise ValueError(NULL_OUTPUT)
-        if None in values:
-            raise ValueError(NULL_ENTRY)
-        return [to_text(value) for value in values]
+        if values is None or None in values:
+            raise _no_text(values)
+        return list(map(to_text, values))
 
     def json_lines(values: Any) -> str:
-        if values is None:
-            raise ValueError(NULL_OUTPUT)
-        entries = ["null" if x is None else _json(to_text(x), quote=base == "string") for x in values]
+        entries = ["null" if x is None else _json(to_text(x), quote=base == "string") for x in _present(values)]
         return f'{{"features":[{",".join(entries)}]}}'
 
-    return Renderers(
+    made = _by_accept(
         lambda values: ",".join(texts(values)),
         json_lines,
         lambda values: f'{{"source":{quoted(" ".join(texts(values)))}}}',
     )
+    return Renderers(made, made)
+
+
+def dropped_row(row: int) -> RowError:
+    return RowError(
+        DROPPED, expected="a row that the model keeps", got="one that handleInvalid=skip drops", row=row,
+        fix="Leave the row out, or fit with handleInvalid keep",
+    )  # fmt: skip
+
+
+def check_lines(texts: list[str], field: str) -> None:
+    """Several answers stand on a line each, so none may have a line break in it."""
+    for row, each in enumerate(texts, 1):
+        if "\n" in each or "\r" in each:
+            raise RowError(
+                "an answer with a line break among several", expected="one line", got=each, row=row, field=field
+            )
 
 
 # Errors
 
-_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_MEDIA_TYPE = re.compile(rf'({_TOKEN})/({_TOKEN})((?:\s*;\s*{_TOKEN}=(?:{_TOKEN}|"[^"]*"))*)\s*;?')
-_PARAMETER = re.compile(rf'({_TOKEN})=({_TOKEN}|"[^"]*")')
+_WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_MEDIA_TYPE = re.compile(rf'({_WORD})/({_WORD})((?:\s*;\s*{_WORD}=(?:{_WORD}|"[^"]*"))*)\s*;?')
+_PARAMETER = re.compile(rf'({_WORD})=({_WORD}|"[^"]*")')
+Headers = tuple[tuple[str, str], ...]
 UTF_8_TYPES = ("text/plain", "text/html")
 PLAIN = "text/plain;charset=utf-8"
 
@@ -183,9 +204,14 @@ def error_type(accept: str | None) -> str | None:
     return f"{name};charset={'utf-8' if best.name in UTF_8_TYPES else 'UTF-8'}"
 
 
-def takes_json(accept: str | None) -> bool:
-    """Whether the framework's own error document suits the client."""
-    return any(each.kind == "*" or each.is_json or each.name == "application/*" for each in media_types(accept))
+def document_type(accept: str | None) -> str | None:
+    """The Content-Type of the framework's own error document; None for a client that takes no JSON."""
+    for each in media_types(accept):
+        if each.is_json and "*" not in each.subtype:
+            return each.name
+        if each.kind == "*" or each.is_json or each.name == "application/*":
+            return JSON
+    return None
 
 
 def document(status: int, message: str | None = None) -> bytes:
@@ -196,14 +222,16 @@ def document(status: int, message: str | None = None) -> bytes:
     return dumps(content | {"path": INVOCATIONS}, separators=(",", ":"), default=str).encode()
 
 
-def framework_reply(status: int, accept: str | None, text: str | None, headers: tuple[tuple[str, str], ...] = ()) -> Reply:
+def framework_reply(
+    status: int, accept: str | None, text: str | None, headers: tuple[tuple[str, str], ...] = ()
+) -> Reply:
     """What the framework in front of the handler answers: a JSON document, or nothing to who takes no JSON.
 
     `text` is ours, None under NACRE_COMPAT=aws: then who takes no JSON gets an empty body.
     """
     try:
-        if takes_json(accept):
-            return Reply(document(status, text), JSON, status, headers)
+        if kind := document_type(accept):
+            return Reply(document(status, text), kind, status, headers)
         kind = error_type(accept)
     except ValueError:
         kind = PLAIN

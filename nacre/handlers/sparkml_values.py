@@ -180,8 +180,9 @@ def caster(column: Column, wanted: Type, mleap: bool) -> Convert | None:
         return basic_caster(column.type, wanted.base, mleap)
     if given == "scalar" or wanted.shape == "scalar":
         raise CastError(f"Cannot cast {_data_type(given, column.type)} to {_wanted_type(wanted)}")
-    cast = None if column.type == wanted.base else basic_caster(column.type, wanted.base, mleap)
-    return _elements(cast, wanted)
+    if column.type == "float" and wanted.base != "float" and mleap:  # MLeap takes for floats what are doubles
+        return _elements(_refuse(class_cast(BOXES["double"], BOXES["float"])), wanted)
+    return _elements(basic_caster(column.type, wanted.base, mleap), wanted)
 
 
 def _elements(cast: Convert | None, wanted: Type) -> Convert:

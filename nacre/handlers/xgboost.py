@@ -19,6 +19,7 @@ from nacre.formats import libsvm
 from nacre.handlers import xgboost_input as inputs
 from nacre.handlers import xgboost_output as outputs
 from nacre.handlers.base import Handler, Reply, Setting
+from nacre.handlers.container import positive
 from nacre.handlers.xgboost_models import CrashError, Models
 
 if TYPE_CHECKING:
@@ -86,7 +87,8 @@ class XGBoost(Handler):
         chosen = env.get(OUTPUT.name)
         self.keys = None if chosen is None else chosen.replace(" ", "").lower().split(",")
         self.libsvm_base = one_of(BASE, env.get(BASE.name) or "auto", libsvm.BASES)
-        self.max_content_length = int(env.get(MAX_CONTENT_LENGTH.name) or MAX_CONTENT_LENGTH.default or 0)
+        limit = env.get(MAX_CONTENT_LENGTH.name) or MAX_CONTENT_LENGTH.default or ""
+        self.max_content_length = positive(MAX_CONTENT_LENGTH.name, limit)
         self._encoders = outputs.encoders(strict=not self.compat)
         self._round, self._score = self.model.round, models.score
 

@@ -13,7 +13,7 @@ from typing import Any
 from nacre.errors import SetupError
 from nacre.transform.inputs import Input, find_inputs
 from nacre.transform.job import Outcome, Score, refuse_existing_outputs, run
-from nacre.transform.lines import ASSEMBLE_WITH, LineTransform
+from nacre.transform.lines import ASSEMBLE_WITH, CACHED, LineTransform
 from nacre.transform.parameters import LARGEST, environment, fetched_parameters, resolve
 from nacre.transform.progress import Progress, wanted
 from nacre.transform.records import BATCH_STRATEGIES, SPLIT_TYPES
@@ -116,6 +116,7 @@ def _line_score(arguments: argparse.Namespace, opened: Any) -> Score:
         arguments.assemble_with,
         resolve(arguments.max_concurrent_transforms, arguments.max_payload_mb, arguments.batch_strategy, told),
         retries=arguments.invocations_max_retries if arguments.over == "http" else 0,
+        enough=CACHED if arguments.over == "fused" and arguments.max_payload_mb is None else 0,
     )
     return lambda item, sink, progress: transform.file(item.source, sink, progress)
 

@@ -22,6 +22,9 @@ LINE_TYPES = ("text/csv", "application/jsonlines", "text/libsvm", "text/x-libsvm
 """Content types with a record a line: of these, a body in and a body out must have as many lines."""
 ASSEMBLE_WITH = ("Line", "None")
 TOO_LARGE = 413
+CACHED = 128 * 1024
+"""Bytes enough for a mini-batch in one process, where nothing is sent: three times as many rows a second as with
+5 MB, because containers hand numbers instead of text only over what cannot be too large."""
 
 
 class Chain(Protocol):
@@ -43,6 +46,8 @@ class LineTransform:
     parameters: Parameters = field(default_factory=Parameters)
     retries: int = 0
     """How often a request is sent again after a 5xx or no answer at all."""
+    enough: int = 0
+    """Bytes at which a mini-batch of many records is sent although more would fit, 0 to fill it up."""
 
     def file(self, source: Path, sink: BinaryIO, progress: Progress) -> int:
         """Score `source` into `sink`; returns the number of records. Raises NacreError naming file and row."""
@@ -50,7 +55,8 @@ class LineTransform:
         previous: Reply | None = None
         try:
             with source.open("rb") as stream:
-                batches = mini_batches(stream, self.split, self.parameters.strategy, self.parameters.limit)
+                limit = self.parameters.limit
+                batches = mini_batches(stream, self.split, self.parameters.strategy, limit, self.enough)
                 for batch, replies in self._answers(batches, source):
                     for reply in replies:
                         refuse_glue(previous, rows)

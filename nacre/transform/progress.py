@@ -24,7 +24,7 @@ class Progress:
         if shown:
             from tqdm import tqdm
 
-            self._bar = tqdm(total=total, unit="B", unit_scale=True, unit_divisor=1024, file=sys.stderr, leave=False)
+            self._bar = tqdm(total=total, unit="B", unit_scale=True, unit_divisor=1024, file=sys.stderr)
 
     def advance(self, rows: int, size: float) -> None:
         """`rows` more rows are done, which were `size` bytes of input."""

@@ -38,14 +38,15 @@ class MiniBatch(NamedTuple):
         return MiniBatch(self.first, count, left), MiniBatch(self.first + count, self.rows - count, right)
 
 
-def mini_batches(stream: BinaryIO, split: str, strategy: str, limit: int) -> Iterator[MiniBatch]:
+def mini_batches(stream: BinaryIO, split: str, strategy: str, limit: int, enough: int = 0) -> Iterator[MiniBatch]:
     """The mini-batches of one file, in order; none for a file without a record.
 
-    `limit` is the largest body in bytes, 0 for no limit. Raises RequestError naming the row of a record above it.
+    `limit` is the largest body in bytes, 0 for no limit; `enough`, if less, is where MultiRecord stops packing.
+    Raises RequestError naming the row of a record above the limit.
     """
     if split == "None":
         return _whole(stream, limit)
-    return _single_record(stream, limit) if strategy == "SingleRecord" else _multi_record(stream, limit)
+    return _single_record(stream, limit) if strategy == "SingleRecord" else _multi_record(stream, limit, enough)
 
 
 def _whole(stream: BinaryIO, limit: int) -> Iterator[MiniBatch]:
@@ -57,11 +58,12 @@ def _whole(stream: BinaryIO, limit: int) -> Iterator[MiniBatch]:
         yield MiniBatch(1, count, body)
 
 
-def _multi_record(stream: BinaryIO, limit: int) -> Iterator[MiniBatch]:
+def _multi_record(stream: BinaryIO, limit: int, enough: int) -> Iterator[MiniBatch]:
     """As many whole records as fit. `rest` is what was read and not yet sent; it never grows beyond `limit` + 1."""
     first, rest, more = 1, b"", True
     while more:
-        wanted = limit + 1 - len(rest) if limit else -1
+        until = enough if len(rest) < enough else limit
+        wanted = until + 1 - len(rest) if until else -1
         block = stream.read(wanted)
         more = len(block) == wanted
         data = rest + block

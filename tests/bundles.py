@@ -1,0 +1,222 @@
+"""Little bundles for tests, made from Python values by the stages' own tables, and rows scored by both plans."""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from nacre.bundle import Bundle, Node, new_bundle, trees, write
+from nacre.errors import RowError
+from nacre.plan.arrow import VECTOR_UDT, column_out
+from nacre.plan.model import Model
+from nacre.plan.sparkschema import to_spark_json
+from nacre.plan.types import BASES, Type
+from nacre.stages import REGISTRY
+from nacre.stages.base import Port
+
+Row = Mapping[str, Any]
+
+
+# Bundles
+
+
+def node(
+    op: str, values: Mapping[str, Any], inputs: Sequence[str], outputs: Sequence[str], name: str | None = None
+) -> Node:
+    """A node of `op` by its attribute table; columns go to its ports in order."""
+    cls = REGISTRY[op]
+    return cls.make(name or f"{op}_{'_'.join(outputs)}", values, _ports(cls.inputs, inputs), _ports(cls.outputs, outputs))
+
+
+def _ports(declared: Sequence[Port], columns: Sequence[str]) -> list[tuple[str, str]]:
+    port = declared[0]
+    if port.many and (len(columns) > 1 or port.type is None or (port.type.shape == "vector")):
+        return [(f"{port.name}{n}", column) for n, column in enumerate(columns)]
+    return [(each.name, column) for each, column in zip(declared, columns, strict=True)]
+
+
+Splits = tuple[Any, Any, Any] | float
+"""A tree: a leaf's value, or (split, left, right). A split is (feature, threshold), or (feature, stored, is_left, count)."""
+
+
+def tree_file(tree: Splits) -> bytes:
+    flat = trees.Tree()
+
+    def add(each: Splits) -> None:
+        if not isinstance(each, tuple):
+            flat.add_leaf((each,))
+            return
+        split, left, right = each
+        if len(split) == 2:
+            flat.add_split(*split)
+        else:
+            flat.add_categorical(*split)
+        add(left)
+        add(right)
+
+    add(tree)
+    return trees.encode(flat)
+
+
+def tree(content: Splits, features: int, column: str = "features", output: str = "prediction") -> Node:
+    made = node("decision_tree_regression", {"num_features": features}, [column], [output])
+    made.files["tree.json"] = tree_file(content)
+    return made
+
+
+def ensemble(
+    op: str, contents: Sequence[Splits], weights: Sequence[float], features: int, column: str = "features"
+) -> Node:
+    names = [f"tree{n}" for n in range(len(contents))]
+    values = {"num_features": features, "tree_weights": weights, "trees": names}
+    made = node(op, values, [column], ["prediction"])
+    for name, content in zip(names, contents, strict=True):
+        member = REGISTRY["decision_tree_regression"].make(name, {"num_features": features}, [], [])
+        member.files["tree.json"] = tree_file(content)
+        made.members.append(member)
+    return made
+
+
+def pipeline(*children: Node, name: str = "pipe", types: Mapping[str, Type] | None = None) -> Bundle:
+    """A bundle of one pipeline; `types` are the raw columns it declares, as the exporter writes them."""
+    values: dict[str, Any] = {"nodes": [child.name for child in children]}
+    if types is not None:
+        values["nacre.input_schema"] = json.dumps(to_spark_json(types))
+    root = REGISTRY["pipeline"].make(name, values, [], [])
+    root.children = list(children)
+    return new_bundle(root)
+
+
+def nested(*children: Node, name: str) -> Node:
+    return pipeline(*children, name=name).root
+
+
+def unpacked(bundle: Bundle, folder: Path) -> Path:
+    """The bundle as a folder, to be spoilt."""
+    return write(bundle, folder)
+
+
+def edit(file: Path, change: Callable[[Any], Any]) -> None:
+    """Change a JSON file in place; `change` alters what it gets, or returns something else."""
+    content = json.loads(file.read_text())
+    changed = change(content)
+    file.write_text(json.dumps(content if changed is None else changed))
+
+
+# Rows through both plans
+
+
+class Outcome(NamedTuple):
+    """What became of a row: its columns if it was scored, None if dropped, the error if failed."""
+
+    kind: str
+    values: dict[str, Any] | None = None
+    error: RowError | None = None
+
+
+def bits(value: Any) -> Any:
+    """A value that compares equal only to the same type and the same bits; every NaN is one NaN."""
+    if isinstance(value, (tuple, list)):
+        return tuple(map(bits, value))
+    if isinstance(value, float):
+        return "NaN" if math.isnan(value) else struct.pack(">d", value)
+    return type(value), value
+
+
+def by_rows(model: Model, rows: Sequence[Row]) -> list[Outcome]:
+    """Each row by the row plan."""
+    return [_by_row(model, row) for row in rows]
+
+
+def _by_row(model: Model, row: Row) -> Outcome:
+    try:
+        scored = model.row(row)
+    except RowError as error:
+        return Outcome("failed", None, error)
+    if scored is None:
+        return Outcome("dropped")
+    return Outcome("scored", {name: scored[name] for name in model.outputs})
+
+
+def by_columns(model: Model, rows: Sequence[Row], vectors: str = "dense") -> list[Outcome]:
+    """All rows at once by the columns plan."""
+    outcome = model._run(table(model, rows), list(model.outputs))
+    errors = {error.where["row"]: error for error in outcome.errors()}
+    columns = {name: column_out(outcome.columns[name], given, vectors).to_pylist() for name, given in model.outputs.items()}
+
+    def one(n: int) -> Outcome:
+        if n + 1 in errors:
+            return Outcome("failed", None, errors[n + 1])
+        if outcome.dropped[n]:
+            return Outcome("dropped")
+        return Outcome("scored", {name: values[n] for name, values in columns.items()})
+
+    return [one(n) for n in range(len(rows))]
+
+
+def table(model: Model, rows: Sequence[Row]) -> pa.Table:
+    """Rows as the table that the model wants."""
+    return pa.table({name: array([row[name] for row in rows], given) for name, given in model.inputs.items()})
+
+
+def array(values: Sequence[Any], given: Type) -> pa.Array:
+    """Python values as an Arrow column of a type, vectors (tuples, or pyspark's own) as Spark's VectorUDT."""
+    if given.shape == "vector":
+        return pa.array(list(map(udt, values)), VECTOR_UDT)
+    if given.base == "float":
+        return pa.array([None if x is None else np.float32(x) for x in values], pa.float32())
+    return pa.array(values, given.arrow())
+
+
+def udt(vector: Any) -> dict[str, Any] | None:
+    """A vector as the struct that Spark stores for it."""
+    if vector is None:
+        return None
+    if hasattr(vector, "indices"):
+        values = {"indices": vector.indices.tolist(), "values": vector.values.tolist()}
+        return {"type": 0, "size": int(vector.size), **values}
+    return {"type": 1, "size": None, "indices": None, "values": [float(x) for x in vector]}
+
+
+def same(one: Outcome, other: Outcome) -> bool:
+    """Whether both plans made the same of a row, bit for bit; of a failed one the same error but for its row."""
+    if one.kind != other.kind:
+        return False
+    if one.error is not None and other.error is not None:
+        return told(one.error) == told(other.error)
+    return one.values is None or (
+        list(one.values) == list(other.values or {})
+        and all(bits(one.values[name]) == bits((other.values or {})[name]) for name in one.values)
+    )
+
+
+def told(error: RowError) -> tuple[Any, ...]:
+    where = {key: value for key, value in error.where.items() if key != "row"}
+    return error.message, error.expected, bits(error.got), error.fix, where
+
+
+def assert_plans_agree(model: Model, rows: Sequence[Row]) -> list[Outcome]:
+    """Both plans make the same of every row; gives what they make."""
+    columns, single = by_columns(model, rows), by_rows(model, rows)
+    for row, one, other in zip(rows, columns, single, strict=True):
+        assert same(one, other), f"{row}\ncolumns: {one}\nrow:     {other}"
+    return columns
+
+
+def typed(word: str) -> Type:
+    """The type that `word` names."""
+    return Type("double", "vector") if word == "vector" else Type(word)
+
+
+def word(kind: pa.DataType) -> str:
+    """The name of an Arrow type."""
+    if kind == VECTOR_UDT:
+        return "vector"
+    return next(base for base in BASES if Type(base).arrow() == kind)

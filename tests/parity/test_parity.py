@@ -1,0 +1,206 @@
+"""Spark itself is the oracle: what it makes of every row, and what both plans make of the saved bundle."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pytest
+
+import nacre
+from nacre.bundle import read
+from nacre.plan import forest
+from nacre.plan.model import Model
+from nacre.spark.save import save
+from nacre.stages import REGISTRY
+from tests import bundles
+from tests.bundles import Outcome, bits
+from tests.parity.cases import Case, cases
+from tests.parity.frames import NUMBER, Transformed, frame_of, rows_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+CASES = cases()
+NAMES = [(op, case.name) for op, of_op in CASES.items() for case in of_op]
+RELATIVE = 1e-12
+
+
+@dataclass
+class Prepared:
+    """A case, fitted and saved, with what Spark made of its rows."""
+
+    case: Case
+    path: Path
+    model: Model
+    rows: list[dict[str, Any]]
+    types: list[tuple[str, str]]
+    spark: list[dict[str, Any] | None | str]
+    """A scored row, None for a dropped one, "failed" for one that Spark refuses."""
+
+
+@dataclass
+class Parity:
+    """Prepares each case once."""
+
+    spark: SparkSession
+    folder: Path
+    known: dict[tuple[str, str], Prepared] = field(default_factory=dict)
+    worst: dict[str, float] = field(default_factory=dict)
+
+    def prepared(self, op: str, name: str) -> Prepared:
+        if (op, name) not in self.known:
+            case = next(case for case in CASES[op] if case.name == name)
+            self.known[op, name] = self._prepare(case, self.folder / f"{op}-{name}.zip")
+        return self.known[op, name]
+
+    def _prepare(self, case: Case, path: Path) -> Prepared:
+        fitted = case.model(self.spark)
+        frame = frame_of(self.spark, case.score)
+        save(fitted, path, frame)
+        model, rows = nacre.load(path), rows_of(case.score)
+        transformed = Transformed(fitted.transform(frame))
+        return Prepared(case, path, model, rows, transformed.types(), outcomes(transformed, model, rows))
+
+
+def outcomes(transformed: Transformed, model: Model, rows: list[dict[str, Any]]) -> list[Any]:
+    """What Spark makes of each row. Rows that Nacre refuses are asked for one by one, the others together."""
+    suspected = {n for n, each in enumerate(bundles.by_rows(model, rows)) if each.kind == "failed"}
+    found: list[Any] = ["failed" if n in suspected and transformed.fails(n) else None for n in range(len(rows))]
+    asked = [n for n in range(len(rows)) if found[n] is None]
+    for n, scored in scored_rows(transformed, asked, rows):
+        found[n] = scored
+    return found
+
+
+def scored_rows(transformed: Transformed, asked: list[int], rows: list[dict[str, Any]]) -> Iterator[tuple[int, Any]]:
+    """(number of the input row, its columns or "failed"): one job if all goes well, halves of it if not."""
+    from py4j.protocol import Py4JJavaError
+
+    try:
+        found = transformed.run(asked)
+    except Py4JJavaError:
+        if len(asked) == 1:
+            yield asked[0], "failed"
+            return
+        for half in (asked[: len(asked) // 2], asked[len(asked) // 2 :]):
+            yield from scored_rows(transformed, half, rows)
+        return
+    for row in found:
+        yield row[NUMBER], row.asDict()
+
+
+@pytest.fixture(scope="module")
+def parity(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parity]:
+    spark.sparkContext.setLogLevel("OFF")  # every refused row is an error that Spark would log
+    made = Parity(spark, tmp_path_factory.mktemp("parity"))
+    yield made
+    spark.sparkContext.setLogLevel("ERROR")
+
+
+def from_spark(value: Any) -> Any:
+    """A value of Spark's row: vectors as tuples."""
+    return tuple(value.toArray().tolist()) if hasattr(value, "toArray") else value
+
+
+@pytest.mark.parametrize(("op", "name"), NAMES)
+def test_same_as_spark(parity: Parity, op: str, name: str) -> None:
+    ready = parity.prepared(op, name)
+    for row, ours, theirs in zip(ready.rows, both_plans(ready), ready.spark, strict=True):
+        kind = "failed" if theirs == "failed" else "dropped" if theirs is None else "scored"
+        assert ours.kind == kind, f"{row}\nSpark: {theirs}\nours:  {ours}"
+        for column, value in (ours.values or {}).items():
+            compare(ready.model, column, value, from_spark(theirs[column]), row)
+
+
+def both_plans(ready: Prepared) -> list[Outcome]:
+    return bundles.assert_plans_agree(ready.model, ready.rows)
+
+
+def compare(model: Model, column: str, ours: Any, theirs: Any, row: dict[str, Any]) -> None:
+    bound = sum_bound(model, column, row)
+    if bound is None or bits(ours) == bits(theirs):
+        assert bits(ours) == bits(theirs), f"{column} of {row}\nSpark: {theirs!r}\nours:  {ours!r}"
+    else:
+        assert math.isclose(ours, theirs, rel_tol=0.0, abs_tol=bound), f"{column} of {row}: {ours!r}, Spark {theirs!r}"
+
+
+def sum_bound(model: Model, column: str, row: dict[str, Any]) -> float | None:
+    """How far a sum may be from Spark's; None for what must be equal."""
+    stage = next(stage for stage in model.stages if column in stage.output_names)
+    if stage.exact == "bit for bit":
+        return None
+    features = model.row(row)[stage.input_names[0]]  # type: ignore[index]
+    terms = [plan.walker()(features) * weight for plan, weight in zip(stage.forest.plans, stage.tree_weights, strict=True)]  # type: ignore[attr-defined]
+    return RELATIVE * math.fsum(map(abs, terms))
+
+
+@pytest.mark.parametrize(("op", "name"), NAMES)
+def test_same_table_as_spark(parity: Parity, op: str, name: str) -> None:
+    """Columns, their order, their types, and which vectors are sparse with which entries."""
+    ready = parity.prepared(op, name)
+    good = [n for n, each in enumerate(ready.spark) if each != "failed"]
+    raw = [(column, bundles.typed(word)) for column, word in ready.types if column in ready.rows[0]]
+    given = pa.table({column: bundles.array([ready.rows[n][column] for n in good], kind) for column, kind in raw})
+    found = ready.model.transform(given, vectors="sparse")
+    assert [(field.name, bundles.word(field.type)) for field in found.schema] == ready.types
+    kept = [each for each in ready.spark if isinstance(each, dict)]
+    assert found.num_rows == len(kept)
+    exact = {column for stage in ready.model.stages if stage.exact == "bit for bit" for column in stage.output_names}
+    for column in exact:
+        theirs = [bundles.udt(each[column]) if hasattr(each[column], "toArray") else each[column] for each in kept]
+        assert list(map(stored, found.column(column).to_pylist())) == list(map(stored, theirs)), column
+
+
+def stored(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: bits(each) for key, each in value.items()}
+    return bits(value)
+
+
+@pytest.mark.parametrize("name", [case.name for case in CASES["decision_tree_regression"]])
+def test_trees_past_the_budget(parity: Parity, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too big to become source, a tree is walked as flat lists, with the same result."""
+    ready = parity.prepared("decision_tree_regression", name)
+    monkeypatch.setattr(forest, "NODES", 0)
+    monkeypatch.setattr(forest, "SMALL", 0)
+    walked = bundles.assert_plans_agree(nacre.load(ready.path), ready.rows)
+    monkeypatch.undo()
+    monkeypatch.setattr(forest, "SMALL", 10_000)
+    nested = bundles.assert_plans_agree(nacre.load(ready.path), ready.rows)
+    assert all(bundles.same(*pair) for pair in zip(walked, nested, strict=True))
+
+
+def test_the_deep_tree_is_deep(parity: Parity) -> None:
+    stage = parity.prepared("decision_tree_regression", "deep").model.stages[-1]
+    assert stage.forest.depth == 12  # type: ignore[attr-defined]
+    categorical = parity.prepared("decision_tree_regression", "unseen-categories").model.stages[-1]
+    sides = {left for plan in categorical.forest.plans for _, left in plan.left_sets.values()}  # type: ignore[attr-defined]
+    assert sides == {True, False}, "splits that store either side are met"
+
+
+def test_every_op_has_a_case() -> None:
+    assert set(CASES) == set(REGISTRY)
+
+
+def test_every_choice_is_met(parity: Parity) -> None:
+    met = {
+        (node.op, name, value.data)
+        for op, name in NAMES
+        for node in read(parity.prepared(op, name).path).root.walk()
+        for name, value in node.attributes.items()
+        if value.form == "scalar"
+    }
+    wanted = {
+        (op, attr.name, word) for op, stage in REGISTRY.items() for attr in stage.attributes for word in attr.choices
+    }
+    assert wanted <= met, f"no parity case meets {sorted(wanted - met)}"
+
+
+def test_every_op_occurs_in_its_case(parity: Parity) -> None:
+    for op, name in NAMES:
+        assert op in {node.op for node in read(parity.prepared(op, name).path).root.walk()}
