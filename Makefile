@@ -75,7 +75,7 @@ $(BIN)/python: | python
 # One stamp an extra: .installed-demo holds nacre[demo] and so on. pip checks at the end that all fits together
 $(VENV)/.installed-%: $(INSTALLED_FROM) | $(BIN)/python
 	@echo "installing nacre[$*] into $(VENV): one to three minutes the first time"
-	@$(PIP) install --constraint constraints.txt --editable ".[$*]"
+	@$(PIP) install --use-pep517 --constraint constraints.txt --editable ".[$*]"
 	@$(PIP) check
 	@touch $@
 

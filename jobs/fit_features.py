@@ -27,6 +27,7 @@ def main() -> int:
     parser.add_argument("--output", required=True, help="folder for everything written")
     parser.add_argument("--spec", default=str(folder("conf") / "features" / "abalone.py"), help="what is fitted")
     parser.add_argument("--header", action="store_true", help="the CSV files begin with a header line")
+    parser.add_argument("--format", choices=("auto", "csv", "parquet"), default="auto", help="default: by name")
     parser.add_argument("--split", type=float, default=0.8, help="share of the rows for training (default %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the split (default %(default)s)")
     parser.add_argument("--staging", help="shared folder for the saved model, when the master is not local")
@@ -35,8 +36,8 @@ def main() -> int:
     spark = SparkSession.builder.appName("nacre-fit-features").getOrCreate()
     try:
         written = run(
-            spark, Spec.read(args.spec), args.input, args.output, header=args.header, split=args.split, seed=args.seed,
-            staging=args.staging, reference=args.reference,
+            spark, Spec.read(args.spec), args.input, args.output, header=args.header, form=args.format, split=args.split,
+            seed=args.seed, staging=args.staging, reference=args.reference,
         )  # fmt: skip
     except NacreError as error:
         print(f"nacre: {error}", file=sys.stderr)

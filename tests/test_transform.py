@@ -189,9 +189,7 @@ def test_one_file_into_a_folder_gets_sagemakers_name(tiny: Tiny, tmp_path: Path)
 
 @pytest.mark.parametrize("over", ["fused", "http"])
 @pytest.mark.parametrize("workers", ["1", "4"])
-def test_many_mini_batches_keep_the_order(
-    tiny: Tiny, urls: list[str], tmp_path: Path, workers: str, over: str
-) -> None:
+def test_many_mini_batches_keep_the_order(tiny: Tiny, urls: list[str], tmp_path: Path, workers: str, over: str) -> None:
     """More than 3 MB in mini-batches of 1 MB, sent one by one and four at once."""
     data = tiny_chain.rows(1000) * 150
     source = csv_file(tmp_path / "in.csv", data)
@@ -226,7 +224,9 @@ def test_no_line_break_is_lost_without_assemble_with(
     assert not (tmp_path / "out.csv").exists()
     assert nacre(command) == 0
     lines = (tmp_path / "out.csv").read_text().splitlines()
-    assert np.array_equal([[float(x) for x in line.split(",")] for line in lines], tiny_chain.matrix(tiny_chain.rows(3)))
+    assert np.array_equal(
+        [[float(x) for x in line.split(",")] for line in lines], tiny_chain.matrix(tiny_chain.rows(3))
+    )
 
 
 GOOD = "M,0.5,0.4,0.3\n"
@@ -352,11 +352,13 @@ def raw_table(data: list[dict[str, Any]]) -> pa.Table:
         "when": pa.array([None if at % 3 else at * 1000 for at in range(count)], pa.timestamp("us", "UTC")),
         "price": pa.array([None if at % 4 else at for at in range(count)], pa.decimal128(12, 2)),
         "tags": pa.array([None if at % 5 == 0 else ["x"] * (at % 3) for at in range(count)], pa.list_(pa.string())),
-        "nested": pa.array([{"a": at, "b": None} for at in range(count)], pa.struct({"a": pa.int8(), "b": pa.date32()})),
+        "nested": pa.array(
+            [{"a": at, "b": None} for at in range(count)], pa.struct({"a": pa.int8(), "b": pa.date32()})
+        ),
         "blob": pa.array([bytes([at % 256]) for at in range(count)], pa.binary()),
     }
-    for at, (name, column) in enumerate(others.items()):
-        table = table.add_column(at * 2, name, column.slice(0, count))
+    for name, column in others.items():
+        table = table.add_column(table.num_columns // 2, name, column)
     return table
 
 
@@ -427,27 +429,29 @@ def test_partition_columns_have_the_types_spark_guesses() -> None:
     assert found == {"year": pa.int32(), "big": pa.int64(), "ratio": pa.float64(), "sex": pa.string()}
 
 
-def test_what_spark_wrote_stays_sparks(tiny: Tiny, tmp_path: Path) -> None:
-    """Spark reads the schema from the metadata, and a far INT96 timestamp must not overflow on the way."""
+def test_what_spark_wrote_stays_sparks(spark: Any, tiny: Tiny, tmp_path: Path) -> None:
+    """Spark's own types come back in Spark: vectors, INT96 timestamps that nanoseconds cannot hold, nulls."""
     from datetime import datetime
 
-    from nacre.formats.parquet import SPARK_SCHEMA, SPARK_VERSION
+    from pyspark.ml.linalg import SparseVector, VectorUDT
+    from pyspark.sql.types import DoubleType, LongType, StringType, StructField, StructType, TimestampType
 
-    data = tiny_chain.rows(4)
-    far = datetime(9999, 12, 31, 23, 59, 59, 999999)
-    table = pa.Table.from_pylist(data).append_column("until", pa.array([far] * 4, pa.timestamp("us")))
-    fields = [{"name": name, "type": "string", "nullable": True, "metadata": {}} for name in table.column_names]
-    spark = {SPARK_VERSION: b"4.1.0", SPARK_SCHEMA: json.dumps({"type": "struct", "fields": fields}).encode()}
-    source = tmp_path / "in.parquet"
-    pq.write_table(
-        table.replace_schema_metadata(spark), source, store_schema=False, use_deprecated_int96_timestamps=True
-    )
-    assert transform(tiny, source, tmp_path / "out.parquet") == 0
-    with pq.ParquetFile(tmp_path / "out.parquet", coerce_int96_timestamp_unit="us") as file:
-        assert file.schema.column(len(tiny_chain.COLUMNS)).physical_type == "INT96"
-        assert file.read()["until"].to_pylist() == [far] * 4
-        told = json.loads(file.schema_arrow.metadata[SPARK_SCHEMA])["fields"]
-    assert told == [*fields, {"name": "prediction", "type": "double", "nullable": True, "metadata": {}}]
+    data = tiny_chain.rows(40)
+    numbers = [StructField(name, DoubleType()) for name in tiny_chain.NUMBERS]
+    others = [StructField("id", LongType()), StructField("until", TimestampType()), StructField("vector", VectorUDT())]
+    schema = StructType([StructField("sex", StringType()), *numbers, *others])
+    far = datetime(9999, 12, 31, 12, 59, 59, 999999)
+    vector = SparseVector(4, [1], [2.5])
+    rows = [(*row.values(), at, far if at % 2 else None, vector) for at, row in enumerate(data)]
+    frame = spark.createDataFrame(rows, schema)
+    frame.repartition(3).write.option("compression", "gzip").parquet(str(tmp_path / "in"))
+    assert transform(tiny, tmp_path / "in", tmp_path / "out") == 0
+    found = spark.read.parquet(str(tmp_path / "out")).orderBy("id")
+    assert found.schema == frame.schema.add("prediction", DoubleType())
+    assert [tuple(row) for row in found.drop("prediction").collect()] == rows
+    assert [row.prediction for row in found.collect()] == tiny.expected(data)
+    names = [path.name for path in (tmp_path / "in").glob("*.parquet")]
+    assert left_over(tmp_path / "out") == sorted(names)
 
 
 BAD_TABLES = {
@@ -461,9 +465,7 @@ BAD_TABLES = {
 
 
 @pytest.mark.parametrize("name", BAD_TABLES)
-def test_a_bad_parquet_file(
-    tiny: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
-) -> None:
+def test_a_bad_parquet_file(tiny: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
     change, said = BAD_TABLES[name]
     (tmp_path / "in").mkdir()
     bad = tmp_path / "in" / "a.parquet"
@@ -533,7 +535,6 @@ def test_memory_stays_constant(tiny: Tiny, tmp_path: Path, suffix: str) -> None:
         else:
             source.write_text(text * copies)
         peaks.append(peak_memory(tiny.pipeline, str(source), str(tmp_path / f"out{copies}")))
-    print(peaks, source.stat().st_size)
     assert peaks[1] - peaks[0] < 50 * len(text) / 2, peaks
 
 

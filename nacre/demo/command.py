@@ -147,8 +147,11 @@ def how_to_go_on(home: Home) -> str:
         at = home.path.relative_to(Path.cwd())
     except ValueError:
         at = home.path
+    here = Path(sys.executable).parent
+    activate = [] if shutil.which("nacre") == str(here / "nacre") else [f"Shell    . {here / 'activate'}"]
     return "\n".join(
         [
+            *activate,
             f"Files    {at}: the bundle is artefacts/features.zip, the pictures are in report.html",
             f"Serve    nacre serve sparkml --model {at}/artefacts/features.zip --port 8080",
             f"curl     curl -H 'Content-Type: text/csv' -d '{line}' http://127.0.0.1:8080/invocations",

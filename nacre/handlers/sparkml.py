@@ -293,11 +293,13 @@ class SparkML(Handler):
         if kind is None or kind.base != "double" or self.default_accept != text.CSV or (frame.lines and self.compat):
             return None
         values = frame.values
-        if isinstance(values, list) and any(value is None for value in values):
+        if isinstance(values, list) and (
+            None in values or (kind.shape == "list" and any(None in each for each in values))
+        ):
             return None
         try:
             numbers = np.array(values, dtype=np.float64)
-        except (TypeError, ValueError):  # a null in a list, or lists of several lengths
+        except ValueError:  # lists of several lengths
             return None
         if not len(numbers):
             return numbers.reshape(0, 1 if kind.shape == "scalar" else kind.size or 0)

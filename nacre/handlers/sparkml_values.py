@@ -180,7 +180,7 @@ def caster(column: Column, wanted: Type, mleap: bool) -> Convert | None:
         return basic_caster(column.type, wanted.base, mleap)
     if given == "scalar" or wanted.shape == "scalar":
         raise CastError(f"Cannot cast {_data_type(given, column.type)} to {_wanted_type(wanted)}")
-    if column.type == "float" and wanted.base != "float" and mleap:  # MLeap takes for floats what are doubles
+    if column.type == "float" and wanted.base != "float":  # Jackson's doubles, which MLeap takes for floats
         return _elements(_refuse(class_cast(BOXES["double"], BOXES["float"])), wanted)
     return _elements(basic_caster(column.type, wanted.base, mleap), wanted)
 

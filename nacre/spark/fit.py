@@ -44,8 +44,10 @@ class Spec:
         return cls(*(names[name] for name in NAMES))
 
 
-def read_input(spark: SparkSession, path: str, schema: str, header: bool = False) -> DataFrame:
-    """CSV (a file or a folder) or Parquet (``.parquet``, or a folder of such), with the declared schema.
+def read_input(spark: SparkSession, path: str, schema: str, header: bool = False, form: str = "auto") -> DataFrame:
+    """CSV or Parquet, a file or a folder, with the declared schema.
+
+    `form`: csv, parquet, or auto, which takes ``….parquet`` and local folders of such files for Parquet.
 
     Spark would turn a malformed CSV record into nulls without a word; here the first one is an error that names it.
     """
@@ -53,7 +55,7 @@ def read_input(spark: SparkSession, path: str, schema: str, header: bool = False
     from pyspark.sql.types import StructType
 
     declared = StructType.fromDDL(schema)
-    if _is_parquet(path):
+    if form == "parquet" or (form == "auto" and _is_parquet(path)):
         frame = spark.read.parquet(path)
         _check_types(frame, declared, path)
         frame = frame.select(*declared.names)
@@ -143,11 +145,11 @@ def write_training(frame: DataFrame, spec: Spec, folder: str) -> None:
 
 
 def run(
-    spark: SparkSession, spec: Spec, source: str, output: str, *, header: bool, split: float, seed: int,
+    spark: SparkSession, spec: Spec, source: str, output: str, *, header: bool, form: str, split: float, seed: int,
     staging: str | None, reference: bool,
 ) -> dict[str, str]:  # fmt: skip
     """The whole job. Returns what was written, by name."""
-    frame = read_input(spark, source, spec.schema, header)
+    frame = read_input(spark, source, spec.schema, header, form)
     model, transformed, train, validation = fit(spec, frame, split, seed)
     output = output.rstrip("/")
     written = {"bundle": f"{output}/features.zip", "model": f"{output}/features/model.tar.gz"}

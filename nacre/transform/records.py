@@ -61,6 +61,7 @@ def _whole(stream: BinaryIO, limit: int) -> Iterator[MiniBatch]:
 def _multi_record(stream: BinaryIO, limit: int, enough: int) -> Iterator[MiniBatch]:
     """As many whole records as fit. `rest` is what was read and not yet sent; it never grows beyond `limit` + 1."""
     first, rest, more = 1, b"", True
+    enough = min(enough, limit) if limit else enough
     while more:
         until = enough if len(rest) < enough else limit
         wanted = until + 1 - len(rest) if until else -1

@@ -54,7 +54,7 @@ def frame_of(spark: SparkSession, columns: Columns) -> DataFrame:
     from pyspark.sql import DataFrame
 
     rows = [tuple(row.values()) for row in rows_of(columns)]
-    local = spark.createDataFrame(rows, schema_of(columns).add(NUMBER, "int"))
+    local = spark.createDataFrame(rows, schema_of(columns).add(NUMBER, "integer"))
     parts = spark.sparkContext._jsc.parallelize(local._jdf.collectAsList(), len(rows))
     return DataFrame(spark._jsparkSession.createDataFrame(parts, local._jdf.schema()), spark)
 
