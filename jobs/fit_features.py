@@ -36,8 +36,8 @@ def main() -> int:
     spark = SparkSession.builder.appName("nacre-fit-features").getOrCreate()
     try:
         written = run(
-            spark, Spec.read(args.spec), args.input, args.output, header=args.header, form=args.format, split=args.split,
-            seed=args.seed, staging=args.staging, reference=args.reference,
+            spark, Spec.read(args.spec), args.input, args.output, header=args.header, form=args.format,
+            split=args.split, seed=args.seed, staging=args.staging, reference=args.reference,
         )  # fmt: skip
     except NacreError as error:
         print(f"nacre: {error}", file=sys.stderr)

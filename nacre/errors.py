@@ -75,8 +75,8 @@ class NacreError(Exception):
 
 
 def shown(value: Any, limit: int = 200) -> str:
-    """A value as an error shows it: text as it is, other things by repr, never longer than `limit`."""
-    text = value if isinstance(value, str) else repr(value)
+    """A value as an error shows it: text as it is (the empty one quoted), other things by repr, never longer than `limit`."""
+    text = value if value and isinstance(value, str) else repr(value)
     return text if len(text) <= limit else f"{text[:limit]}… ({len(text)} characters)"
 
 

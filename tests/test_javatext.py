@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 import shutil
 import struct
 import subprocess
@@ -22,6 +23,7 @@ from nacre.formats.javatext import (
     float32,
     float_text,
     parse_double,
+    parse_doubles,
     parse_float,
     parse_int,
     text_of,
@@ -218,6 +220,18 @@ def test_floats_print_as_in_java(java: Oracle) -> None:
     assert [pair for pair in different if not agree(*pair, 4)] == []
     assert len(different) < 0.1 * len(mine)
     assert mine[: len(FLOATS)] == expected[: len(FLOATS)]
+
+
+@pytest.mark.parametrize("odd", ["1_0", "nan", "inf", "NaN", "1e400", "0x1p3", " 1 ", "１", "abc", "", "1d", "1e308"])
+def test_whole_columns_parse_as_their_texts(odd: str) -> None:
+    texts = ["0.455", "1", odd, "1e308", "-2e-5"]
+    try:
+        expected = [parse_double(text) for text in texts]
+    except NumberFormatError as error:
+        with pytest.raises(NumberFormatError, match=re.escape(str(error))):
+            parse_doubles(texts)
+    else:
+        assert list(map(repr, parse_doubles(texts))) == list(map(repr, expected))
 
 
 @given(st.floats(width=64))

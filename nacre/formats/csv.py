@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+BYTE_ORDER_MARK = "\ufeff"
 _QUOTED = re.compile(r'"([^"]*(?:""[^"]*)*)"')
 _PLAIN = re.compile(r"[^,\r\n]*")
 _BLANKS = re.compile(r"[^\S\r\n\x85\xa0\u2007\u202f]*")

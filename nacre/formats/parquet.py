@@ -19,7 +19,7 @@ from nacre.errors import RequestError, SchemaError
 SPARK_VERSION = b"org.apache.spark.version"
 SPARK_SCHEMA = b"org.apache.spark.sql.parquet.row.metadata"
 BATCH_ROWS = 65_536
-BATCH_BYTES = 32 * 1024 * 1024
+BATCH_BYTES = 16 * 1024 * 1024
 _SPARK_NAMES = {
     pa.bool_(): "boolean",
     pa.int8(): "byte",

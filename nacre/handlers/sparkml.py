@@ -23,12 +23,13 @@ from nacre.handlers.sparkml_requests import (
     AcceptError,
     FrameworkError,
     bad_accept,
+    byte_order_mark,
     check_content_type,
     empty_body,
+    empty_line,
     kind_of,
     line_request,
     no_rows,
-    refuse_empty,
     request_of,
 )
 from nacre.handlers.sparkml_start import SCHEMA, bundle_in, own_binding
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
     from nacre.handlers.sparkml_schema import Schema
 
+BATCH = Setting("SAGEMAKER_BATCH", None, "set by batch transform; any value but empty: get ready for large requests")
 COMPAT = Setting("NACRE_COMPAT", None, "aws: answer as the AWS container does, without our improvements")
 
 COLUMNS_FROM = 512
@@ -57,7 +59,7 @@ class Frame:
 
     __slots__ = ("binding", "lines", "rows")
 
-    def __init__(self, binding: Binding, rows: list[list[Any]], lines: bool = False):
+    def __init__(self, binding: Binding, rows: list[Sequence[Any]], lines: bool = False):
         self.binding = binding
         self.rows = rows
         self.lines = lines
@@ -88,7 +90,7 @@ class SparkML(Handler):
     """Frames: `decode` gives a Frame, `from_table` a TableFrame, `predict` Scores."""
 
     kind: ClassVar[str] = "sparkml"
-    settings: ClassVar[tuple[Setting, ...]] = (SCHEMA, ACCEPT, COMPAT)
+    settings: ClassVar[tuple[Setting, ...]] = (SCHEMA, ACCEPT, BATCH, COMPAT)
 
     def __init__(self, model: Model, env: Mapping[str, str]):
         self.model = model
@@ -100,6 +102,8 @@ class SparkML(Handler):
     @classmethod
     def load(cls, model_dir: Path, env: Mapping[str, str]) -> SparkML:
         mode = "mleap" if env.get(COMPAT.name) == "aws" else "spark"
+        if env.get(BATCH.name):
+            import nacre.handlers.sparkml_table  # noqa: F401  large requests will come, and need Arrow
         return cls(load(bundle_in(model_dir), mode=mode), env)
 
     def _bind(self, schema: Schema) -> Binding:
@@ -151,6 +155,8 @@ class SparkML(Handler):
 
     def _csv(self, body: str) -> Frame:
         binding = self._own()
+        if body.startswith(csv.BYTE_ORDER_MARK) and not self.compat:
+            raise byte_order_mark()
         if '"' in body or "\r" in body or "\n" in body or binding.csv_problem:
             return self._csv_records(body, binding)
         return Frame(binding, [binding.csv.values(body.split(","), 1)])
@@ -164,8 +170,10 @@ class SparkML(Handler):
             raise no_rows("CSV")
         if self.compat:
             del records[1:]
-        values = binding.csv.values
-        rows = [values(fields, row) if fields else refuse_empty(row) for row, fields in enumerate(records, 1)]
+        lines = records.index([]) if [] in records else len(records)
+        rows = binding.csv.table(records[:lines])
+        if lines < len(records):
+            raise empty_line(lines + 1)
         if binding.csv_problem is not None:
             raise binding.csv_problem.error()
         return Frame(binding, rows)
@@ -185,7 +193,7 @@ class SparkML(Handler):
         lists = all(each is None or isinstance(each, list) for each in data)
         return data if lists and (self.compat or not data or any(each is not None for each in data)) else [data]
 
-    def _json_row(self, binding: Binding, row: Any, number: int) -> list[Any]:
+    def _json_row(self, binding: Binding, row: Any, number: int) -> Sequence[Any]:
         if row is None:
             message = 'Cannot invoke "java.util.List.get(int)" because "data" is null'
             raise RowError(message, expected="a list of values", got=None, row=number)
@@ -217,7 +225,7 @@ class SparkML(Handler):
             raise binding.output_problem.error()
         return Scores(binding, values, frame.lines)
 
-    def _scored(self, binding: Binding, score: Callable[[Sequence[Any]], Any], rows: list[list[Any]]) -> Any:
+    def _scored(self, binding: Binding, score: Callable[[Sequence[Any]], Any], rows: list[Sequence[Any]]) -> Any:
         if len(rows) >= COLUMNS_FROM and not (self.compat or binding.passes):
             from nacre.handlers.sparkml_table import score_columns
 
@@ -255,8 +263,9 @@ class SparkML(Handler):
 
     def _texts(self, frame: Scores, render: Callable[[Any], str]) -> list[str]:
         texts: list[str] = []
+        values = frame.values.tolist() if isinstance(frame.values, np.ndarray) else frame.values
         try:
-            for value in frame.values:
+            for value in values:
                 texts.append(render(value))  # noqa: PERF401  the number of the failing row is their count
         except ValueError as error:
             field, row = frame.binding.schema.output.name, len(texts) + 1

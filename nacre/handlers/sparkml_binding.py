@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nacre.errors import NacreError, RequestError, RowError
-from nacre.formats.javatext import PARSERS
+from nacre.formats.javatext import PARSERS, parse_double, parse_doubles
 from nacre.handlers.sparkml_schema import BASIC, STRUCTS, UNSUPPORTED_TYPE, VECTOR, WRONG_TYPE, Column, Schema
 from nacre.handlers.sparkml_text import Renderers, renderers
 from nacre.handlers.sparkml_values import BOXES, CastError, caster, class_cast, no_csv, parser, reader
@@ -62,6 +62,12 @@ class Step(NamedTuple):
 
         return both
 
+    def convert_all(self, values: Sequence[Any]) -> Sequence[Any]:
+        """`convert` of a whole column."""
+        if self.read is parse_double and self.cast is None:
+            return parse_doubles(values)
+        return list(map(self.convert(), values))
+
 
 class Columns:
     """The columns of a request in one of the two forms, text (CSV) or JSON."""
@@ -74,7 +80,7 @@ class Columns:
         self.passed = steps[-1].source if len(steps) > width else None
         self.converts = tuple(step.convert() for step in steps)
 
-    def values(self, fields: Sequence[Any], row: int) -> list[Any]:
+    def values(self, fields: Sequence[Any], row: int) -> Sequence[Any]:
         """The row function's arguments. Raises RowError for the first value that cannot be had, as AWS would."""
         try:
             if len(fields) >= self.width:
@@ -84,6 +90,17 @@ class Columns:
         except ValueError:
             pass  # which one is found out below
         raise self._why(fields, row)
+
+    def table(self, records: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
+        """`values` of many records, column by column, which is faster. Raises as `values` does."""
+        if not self.steps:
+            return [() for _ in records]
+        try:
+            columns = list(zip(*records, strict=True))
+            read = [step.convert_all(columns[step.source]) for step in self.steps]
+        except (ValueError, IndexError):  # records of several lengths too
+            return [self.values(record, row) for row, record in enumerate(records, 1)]
+        return list(zip(*read, strict=True))
 
     def _why(self, fields: Sequence[Any], row: int) -> RowError:
         """The first error, all columns read before any is cast."""

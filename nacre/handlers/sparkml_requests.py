@@ -3,7 +3,7 @@ both, in its words, before any value is looked at."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from nacre.errors import RequestError, RowError
 from nacre.formats import json
@@ -60,12 +60,17 @@ def empty_body() -> FrameworkError:
     return FrameworkError("the body is empty", expected="at least one record", got="nothing")
 
 
+def byte_order_mark() -> RequestError:
+    """It would be part of the first field: a label nobody knows, which handleInvalid=keep would score in silence."""
+    return RequestError("a byte order mark at the start of the CSV", expected="UTF-8 without one", got="U+FEFF")
+
+
 def no_rows(kind: str) -> RequestError:
     return RequestError("Index 0 out of bounds for length 0", expected=f"{kind} of at least one record", got="none")
 
 
-def refuse_empty(row: int) -> NoReturn:
-    raise RowError("an empty line between records", expected="a record on every line", got="", row=row)
+def empty_line(row: int) -> RowError:
+    return RowError("an empty line between records", expected="a record on every line", got="", row=row)
 
 
 def request_of(body: bytes) -> tuple[Schema | None, list[Any]]:

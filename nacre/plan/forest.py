@@ -138,12 +138,11 @@ def _left_rule(stored: Sequence[float], is_left: bool, count: int, mleap: bool) 
     here and Spark's rule applied; mode "mleap" takes the stored side as it is.
     """
     values = frozenset(stored)
-    if mleap:
+    left = len(values) if is_left else count - len(values)
+    if mleap or is_left == (left <= count // 2):
         return values, is_left
-    left = values if is_left else frozenset(float(i) for i in range(min(count, 1 << 20))) - values
-    if len(left) <= count // 2:
-        return left, True
-    return (frozenset(float(i) for i in range(min(count, 1 << 20))) - left if is_left else values), False
+    # The other side has as many values as this one at most, or one more, so a count that lies costs nothing.
+    return frozenset(float(i) for i in range(count)) - values, not is_left
 
 
 class Forest:

@@ -95,7 +95,9 @@ class Vectors:
 
     def entries(self) -> Bools:
         """Which entries a sparse row would store, shape (size, rows)."""
-        entries: Bools = (self.pattern or self).matrix != 0.0
+        if self.pattern is not None:
+            return self.pattern.entries()
+        entries: Bools = self.matrix != 0.0
         return entries
 
     def stored(self) -> tuple[Bools, Bools]:

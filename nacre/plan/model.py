@@ -200,7 +200,7 @@ class Model:
     def _compile(self, columns: tuple[str, ...] | None) -> Callable[..., Any]:
         outputs = list(self.outputs) if columns is None else [name for name in columns if name in self.outputs]
         stages = self.stages if columns is None else needed(self.stages, outputs)
-        function = self._functions[columns] = rows.compile_dict(stages, self.types, outputs)
+        function = self._functions[columns] = rows.compile_dict(stages, self.inputs, outputs)
         return function
 
     def compile_row(self, inputs: Sequence[str], output: str) -> Callable[[Sequence[Any]], Any]:
@@ -215,13 +215,13 @@ class Model:
         if missing or (output not in self.outputs and output not in inputs):
             name = missing[0] if missing else output
             raise SchemaError("a column is missing", expected=name, got=list(inputs), field=name)
-        return rows.compile_positional(stages, self.types, inputs, output)
+        return rows.compile_positional(stages, self.inputs, inputs, output)
 
     def trace(self, values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         """Each stage's outputs for one row, by stage name. A stage that refuses or drops the row has "error" or
         "dropped" in their place, and those after it are left out."""
         out: dict[str, dict[str, Any]] = {}
-        function = rows.compile_dict(self.stages, self.types, list(self.outputs), trace=True)
+        function = rows.compile_dict(self.stages, self.inputs, list(self.outputs), trace=True)
         try:
             function(values, out)
         except Dropped:

@@ -23,10 +23,12 @@ class Dropped(Exception):  # noqa: N818 - not an error: a row that handleInvalid
 
 @dataclass(frozen=True, slots=True)
 class ScalarRef:
-    """A scalar column: a local variable's name. `nullable` when it may hold None at run time."""
+    """A scalar column: a local variable's name. `nullable` when it may hold None at run time. `base` is the column's
+    basic type; a variable holds a float for float and double, an int for the integers."""
 
     name: str
     nullable: bool = False
+    base: str = "double"
 
     @property
     def expression(self) -> str:
@@ -164,6 +166,12 @@ class RowCode:
 
     def drop(self) -> None:
         self.line("raise Dropped")
+
+    def double(self, ref: ScalarRef) -> str:
+        """The name of a number as a double, as Spark casts integers and booleans first; None stays None."""
+        if ref.base in ("double", "float"):
+            return ref.name
+        return self.let(f"{ref.name} if {ref.name} is None else float({ref.name})" if ref.nullable else f"float({ref.name})", "d")
 
     def total(self, terms: Sequence[str]) -> str:
         """The sum of source terms in order, starting from 0.0, in lines short enough for Python's parser."""

@@ -87,7 +87,7 @@ def _reference(code: RowCode, name: str, given: Type) -> Ref:
     if given.shape == "list":
         return ListRef(name, nullable=True)
     if given.shape != "vector":
-        return ScalarRef(name, nullable=True)
+        return ScalarRef(name, nullable=True, base=given.base)
     assert given.size is not None, "a plan is compiled for vectors of known size"
     return VectorRef((Part(name, given.size),), given.size, code.let(f"{name} is None", "n"))
 

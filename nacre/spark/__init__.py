@@ -2,18 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from nacre.spark.convert import convert
-    from nacre.spark.save import save
+# At once, not on use: the functions are named like their modules, and a module imported later would take the name.
+from nacre.spark.convert import convert
+from nacre.spark.save import save
 
 __all__ = ["convert", "save"]
-
-
-def __getattr__(name: str) -> Any:
-    import importlib
-
-    if name in __all__:
-        return getattr(importlib.import_module(f"nacre.spark.{name}"), name)
-    raise AttributeError(f"module 'nacre.spark' has no attribute {name!r}")

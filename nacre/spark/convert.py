@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 
     from nacre.bundle.node import Bundle, Node
 
-TUNED = ("org.apache.spark.ml.tuning.CrossValidatorModel", "org.apache.spark.ml.tuning.TrainValidationSplitModel")
+TUNED = tuple(
+    f"{package}.{name}"
+    for package in ("org.apache.spark.ml.tuning", "pyspark.ml.tuning")
+    for name in ("CrossValidatorModel", "TrainValidationSplitModel")
+)
+"""PySpark writes a model itself, under its own class, when a stage in it is no plain wrapper of a Java one."""
 
 
 def convert(

@@ -65,8 +65,10 @@ def _schema(model: Any, sample: Any) -> dict[str, Any]:
 
 def _outputs(model: Any) -> set[str]:
     """Names of the columns that the model's last stages make, as far as their params tell."""
+    if isinstance(getattr(model, "stages", None), list):
+        return {name for stage in model.stages for name in _outputs(stage)}
     names: set[str] = set()
-    for stage in getattr(model, "stages", None) or [model]:
+    for stage in [model]:
         for param in ("outputCol", "predictionCol"):
             if hasattr(stage, param) and stage.isDefined(param):
                 names.add(stage.getOrDefault(param))

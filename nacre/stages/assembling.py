@@ -139,7 +139,7 @@ class VectorAssembler(Stage):
                     result.drop(mask)
         else:
             if null is not None:
-                result.fail(null, name, _invalid("null"), expected="a number", got=lambda row: None, fix=FIX)
+                result.fail(null, name, _invalid("null"), expected=_a(column), got=lambda row: None, fix=FIX)
             if nan is not None and self.policy == "error":
                 result.fail(nan, name, _invalid("NaN"), expected="a number", got=lambda row: float("nan"), fix=FIX)
 
@@ -187,17 +187,20 @@ class VectorAssembler(Stage):
 
     def _scalar(self, code: RowCode, name: str, ref: ScalarRef) -> str:
         """A number, its zeros unsigned. One addition both drops the sign of zero and lets NaN show."""
-        x = ref.name
-        out = code.new("x")
+        x, out = ref.name, code.new("x")
+        plain = f"{out} = {x} + 0.0"
         if ref.nullable:
             with code.block(f"if {x} is None"):
                 if self.policy == "keep":
-                    code.line(f"{x} = {code.number(float('nan'))}")
+                    code.line(f"{out} = {code.number(float('nan'))}")
                 elif self.policy == "skip":
                     code.drop()
                 else:
                     code.fail(name, _invalid("null"), "a number", x, FIX)
-        code.line(f"{out} = {x} + 0.0")
+            with code.block("else"):
+                code.line(plain)
+        else:
+            code.line(plain)
         if self.policy in ("error", "skip"):
             with code.block(f"if {out} != {out}"):
                 if self.policy == "skip":
@@ -241,6 +244,10 @@ def extend_sparse(
         if value != 0.0:
             into.append(index + start)
             numbers.append(value)
+
+
+def _a(column: Column) -> str:
+    return "a vector" if isinstance(column, Vectors) else "a number"
 
 
 def _unsigned(name: str) -> Part:

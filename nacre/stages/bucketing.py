@@ -96,7 +96,7 @@ class Bucketizer(Stage):
     def row(self, code: RowCode, inputs: Sequence[Ref]) -> Sequence[Ref]:
         (ref,) = inputs
         assert isinstance(ref, ScalarRef)
-        x, out, word = ref.name, code.new("b"), "if"
+        x, out, word = code.double(ref), code.new("b"), "if"
         stays_null = ref.nullable and not self.context.mleap and self.handle_invalid != "skip"
         if ref.nullable:
             with code.block(f"if {x} is None"):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nacre.formats.javatext import float32
 from nacre.plan.frame import Column, Result, Scalars
 from nacre.plan.rowcode import Ref, RowCode, ScalarRef
 from nacre.plan.types import DOUBLE, INTEGERS, Type
@@ -70,16 +71,22 @@ class Imputer(Stage):
         if column.null is not None:
             missing |= column.null
         filled = np.where(missing, self.surrogate_value, values)
-        if self.result_type != DOUBLE:
-            dtype = {"float": np.float32, "byte": np.int8, "short": np.int16, "int": np.int32, "long": np.int64}
-            unique, where = np.unique(filled, return_inverse=True)
-            filled = np.array([self.cast(x) for x in unique.tolist()], dtype[self.result_type.base])[where]
-        return Result([Scalars(filled)])
+        return Result([Scalars(self._cast(filled))])
+
+    def _cast(self, values: np.ndarray) -> np.ndarray:
+        base = self.result_type.base
+        if base == "double":
+            return values
+        if base == "float":
+            with np.errstate(over="ignore"):
+                return values.astype(np.float32)
+        unique, where = np.unique(values, return_inverse=True)
+        return np.array([self.cast(x) for x in unique.tolist()], f"i{BITS[base] // 8}")[where]
 
     def row(self, code: RowCode, inputs: Sequence[Ref]) -> Sequence[Ref]:
         (ref,) = inputs
         assert isinstance(ref, ScalarRef)
-        x, tests = ref.name, []
+        x, tests = code.double(ref), []
         if ref.nullable:
             tests.append(f"{x} is None")
         if not math.isnan(self.missing_value):
@@ -89,7 +96,7 @@ class Imputer(Stage):
         text = f"{code.number(self.surrogate_value)} if {' or '.join(tests)} else {x}" if tests else x
         if self.result_type != DOUBLE:
             text = f"{code.const(self.cast, 'cast')}({text})"
-        return [ScalarRef(code.let(text, "m"))]
+        return [ScalarRef(code.let(text, "m"), base=self.result_type.base)]
 
     @classmethod
     def from_spark(cls, saved: Saved) -> list[Node]:
@@ -113,7 +120,7 @@ def caster(base: str) -> Callable[[Any], Any]:
     if base == "double":
         return float
     if base == "float":
-        return lambda x: float(np.float32(x))
+        return float32
     top = 1 << (BITS[base] - 1)
     if BITS[base] < 32:  # Scala goes through Int and keeps the low bits
         wide = caster("int")

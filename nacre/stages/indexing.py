@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nacre.formats.javatext import text_of
+from nacre.formats.javatext import float_text, text_of
 from nacre.plan.frame import Column, OneHot, Result, Scalars, Texts
 from nacre.plan.rowcode import Part, Ref, RowCode, ScalarRef, VectorRef
 from nacre.plan.types import DOUBLE, STRING, Type, vector
@@ -104,7 +104,10 @@ class StringIndexer(Stage):
     def row(self, code: RowCode, inputs: Sequence[Ref]) -> Sequence[Ref]:
         out: list[Ref] = []
         for name, ref, labels, table in zip(self.input_names, inputs, self.label_lists, self.tables, strict=True):
-            text, lookup = ref.expression, code.const(table, "labels")
+            assert isinstance(ref, ScalarRef), "types() lets only texts and numbers in"
+            text, lookup = ref.name, code.const(table, "labels")
+            if ref.base != "string":
+                text = code.let(f"{code.const(texter(ref.base), 'text')}({text})", "t")
             if self.handle_invalid == "keep":
                 out.append(ScalarRef(code.let(f"{lookup}.get({text}, {code.number(len(labels))})", "i")))
                 continue
@@ -144,6 +147,12 @@ def as_text(column: Column) -> Any:
     single = column.values.dtype == np.float32
     values = [text_of(np.float32(x) if single else x) for x in column.values.tolist()]
     return pa.array(values, pa.string(), mask=column.null)
+
+
+def texter(base: str) -> Callable[[Any], str | None]:
+    """The same for one number of a basic type."""
+    spell = float_text if base == "float" else text_of
+    return lambda value: None if value is None else spell(value)
 
 
 def unseen(value: Any) -> str:
@@ -241,7 +250,7 @@ class OneHotEncoder(Stage):
 
     def _encode_row(self, code: RowCode, name: str, ref: Ref, size: int, width: int) -> VectorRef:
         assert isinstance(ref, ScalarRef)
-        x, hot, found = ref.name, code.const(one_hot(width), "hot"), code.new("h")
+        x, hot, found = code.double(ref), code.const(one_hot(width), "hot"), code.new("h")
         may_be_null = ref.nullable and not self.context.mleap
         null = code.let(f"{x} is None", "n") if may_be_null else None
         word = "if"

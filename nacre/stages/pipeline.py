@@ -16,7 +16,7 @@ class Pipeline(Stage):
     """Children run one after the other, each on the columns of those before it. Pipelines nest."""
 
     op = "pipeline"
-    spark_classes = ("org.apache.spark.ml.PipelineModel",)
+    spark_classes = ("org.apache.spark.ml.PipelineModel", "pyspark.ml.pipeline.PipelineModel")
     attributes = (
         Attr("nodes", "list<string>", REQUIRED, "names of the children, in execution order"),
         Attr(

@@ -30,6 +30,8 @@ def located(error: NacreError, batch: MiniBatch, path: Path, invoke: Callable[[b
         error.where["row"] = f"{batch.first} to {batch.first + batch.rows - 1}"
     else:
         error.where["row"] = row
+    if isinstance(error, ContainerError):
+        error.fix = f"Rows in the container's own words count from line {batch.first} of the file."
     if row == 1 and looks_like_header(path):
         error.message = f"{error.message} (the first line looks like a header)"
         error.fix = "Remove the first line: batch transform takes every line for a record."

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tests.parity.frames import Columns
+from tests.parity.frames import Columns, rows_of, schema_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -33,12 +33,11 @@ class Case:
     score: Columns
 
     def model(self, spark: SparkSession) -> Any:
-        """The fitted pipeline; nothing is fitted, and no job runs, where all stages are transformers already."""
+        """The fitted pipeline."""
         from pyspark.ml import Pipeline
 
-        from tests.parity.frames import frame_of
-
-        return Pipeline(stages=list(self.stages())).fit(frame_of(spark, self.fit))
+        rows = [tuple(row.values()) for row in rows_of(self.fit)]
+        return Pipeline(stages=list(self.stages())).fit(spark.createDataFrame(rows, schema_of(self.fit)))
 
 
 # Indexing
@@ -245,7 +244,7 @@ def bucketizers(policy: str) -> Callable[[], Sequence[Any]]:
         return [
             Bucketizer(splits=[-INF, -0.5, 0.0, 0.1, INF], inputCol="d", outputCol="open", handleInvalid=policy),
             Bucketizer(
-                splitsArray=[[0.0, 1.0, 2.0], [-1.0, -0.0, 5.0], [-3.0, 0.0]],
+                splitsArray=[[0.0, 1.0, 2.0], [-1.0, -0.0, 5.0], [-3.0, -2.5, 0.0]],
                 inputCols=["x", "f", "i"], outputCols=["bx", "bf", "bi"], handleInvalid=policy,
             ),
         ]  # fmt: skip

@@ -36,7 +36,7 @@ def schema_of(columns: Columns) -> Any:
             return StructType.fromDDL(f"{name} {kind}")[0]
         return StructField(name, VectorUDT(), True, {"ml_attr": _attributes(*kind)})
 
-    return StructType([field(name, kind) for name, (kind, _) in columns.items()])
+    return StructType([*(field(name, kind) for name, (kind, _) in columns.items()), field(NUMBER, "int")])
 
 
 def _attributes(word: str, sizes: Any) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def frame_of(spark: SparkSession, columns: Columns) -> DataFrame:
     from pyspark.sql import DataFrame
 
     rows = [tuple(row.values()) for row in rows_of(columns)]
-    local = spark.createDataFrame(rows, schema_of(columns).add(NUMBER, "integer"))
+    local = spark.createDataFrame(rows, schema_of(columns))
     parts = spark.sparkContext._jsc.parallelize(local._jdf.collectAsList(), len(rows))
     return DataFrame(spark._jsparkSession.createDataFrame(parts, local._jdf.schema()), spark)
 
