@@ -75,7 +75,7 @@ class NacreError(Exception):
 
 
 def shown(value: Any, limit: int = 200) -> str:
-    """A value as an error shows it: text as it is (the empty one quoted), other things by repr, never longer than `limit`."""
+    """A value as an error shows it: text as it is but for the empty one, other things by repr, `limit` long at most."""
     text = value if value and isinstance(value, str) else repr(value)
     return text if len(text) <= limit else f"{text[:limit]}… ({len(text)} characters)"
 
