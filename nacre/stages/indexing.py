@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nacre.formats.javatext import float_text, text_of
+from nacre.formats.javatext import float_text, parse_double, parse_float, text_of
 from nacre.plan.frame import Column, OneHot, Result, Scalars, Texts
 from nacre.plan.rowcode import Part, Ref, RowCode, ScalarRef, VectorRef
 from nacre.plan.types import DOUBLE, STRING, Type, vector
@@ -82,7 +82,7 @@ class StringIndexer(Stage):
         result = Result([])
         outputs: list[Column] = []
         for name, column, labels in zip(self.input_names, inputs, self.label_lists, strict=True):
-            texts = as_text(column)
+            texts = as_text(column, labels)
             found = pc.index_in(texts, value_set=pa.array(labels, pa.string()))
             codes = found.fill_null(len(labels)).to_numpy()
             if self.handle_invalid != "keep" and found.null_count:
@@ -107,7 +107,7 @@ class StringIndexer(Stage):
             assert isinstance(ref, ScalarRef), "types() lets only texts and numbers in"
             text, lookup = ref.name, code.const(table, "labels")
             if ref.base != "string":
-                text = code.let(f"{code.const(texter(ref.base), 'text')}({text})", "t")
+                text = code.let(f"{code.const(texter(ref.base, labels), 'text')}({text})", "t")
             if self.handle_invalid == "keep":
                 out.append(ScalarRef(code.let(f"{lookup}.get({text}, {code.number(len(labels))})", "i")))
                 continue
@@ -137,22 +137,41 @@ class StringIndexer(Stage):
         return nodes
 
 
-def as_text(column: Column) -> Any:
-    """A column as an Arrow string array, numbers as Java prints them."""
+def as_text(column: Column, labels: Sequence[str]) -> Any:
+    """A column as an Arrow string array, numbers as the Java that made the labels prints them."""
     import pyarrow as pa
 
     if isinstance(column, Texts):
         return column.array
     assert isinstance(column, Scalars), "types() lets only texts and numbers in"
-    single = column.values.dtype == np.float32
-    values = [text_of(np.float32(x) if single else x) for x in column.values.tolist()]
-    return pa.array(values, pa.string(), mask=column.null)
+    base = {"f4": "float", "f8": "double"}.get(column.values.dtype.str[1:], "long")
+    return pa.array(map(texter(base, labels), column.values.tolist()), pa.string(), mask=column.null)
 
 
-def texter(base: str) -> Callable[[Any], str | None]:
-    """The same for one number of a basic type."""
+DIGITS = {"float": 8, "double": 16}
+"""Significant digits from which on a label may be longer than need be."""
+
+
+def texter(base: str, labels: Sequence[str]) -> Callable[[Any], str | None]:
+    """The text of a number of a basic type, None for None.
+
+    Java up to 18 prints some numbers with more digits than they need (JDK-4511638), and Spark's labels hold what its
+    Java printed. So a label of that many digits stands for the number it reads as.
+    """
     spell = float_text if base == "float" else text_of
-    return lambda value: None if value is None else spell(value)
+    if base not in DIGITS:
+        return lambda value: None if value is None else spell(value)
+    parse = parse_float if base == "float" else parse_double
+    long = {parse(label): label for label in labels if _is_long(label, DIGITS[base])}
+    return lambda value: None if value is None else long.get(value) or spell(value)
+
+
+def _is_long(label: str, digits: int) -> bool:
+    """Whether a label is a number as Java prints one, of at least so many digits."""
+    mantissa, _, exponent = label.partition("E")
+    whole, point, fraction = mantissa.removeprefix("-").partition(".")
+    parts = [whole, fraction, exponent.removeprefix("-") or "0"]
+    return bool(point) and all(part.isascii() and part.isdigit() for part in parts) and len(whole + fraction) >= digits
 
 
 def unseen(value: Any) -> str:
