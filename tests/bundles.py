@@ -37,7 +37,7 @@ def node(
 
 def _ports(declared: Sequence[Port], columns: Sequence[str]) -> list[tuple[str, str]]:
     port = declared[0]
-    if port.many and (len(columns) > 1 or port.type is None or (port.type.shape == "vector")):
+    if port.many and (len(columns) > 1 or port.type is None):
         return [(f"{port.name}{n}", column) for n, column in enumerate(columns)]
     return [(each.name, column) for each, column in zip(declared, columns, strict=True)]
 

@@ -6,13 +6,18 @@ read through a counter, so a file that lies about its size cannot fill the memor
 
 from __future__ import annotations
 
+import gzip
+import io
+import lzma
 import os
 import stat
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from nacre.errors import BundleError
 
@@ -31,6 +36,13 @@ class Limits:
 
 LIMITS = Limits()
 _SMALL = 16 << 20
+GZIP = b"\x1f\x8b"
+
+
+DAMAGE = (
+    OSError, EOFError, ValueError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
+)  # fmt: skip
+"""What Python's archive modules raise on a damaged entry."""
 
 
 class BundleFiles:
@@ -60,12 +72,8 @@ class BundleFiles:
             raise BundleError("the bundle lacks a file", expected=name, got="no such file", file=self.source)
         try:
             content = self._read(name)
-        except (OSError, EOFError, ValueError, zipfile.BadZipFile, tarfile.TarError, NotImplementedError) as error:
+        except DAMAGE as error:
             raise self.damaged(name, error) from error
-        except Exception as error:  # zlib.error and lzma.LZMAError have no common base but Exception
-            if type(error).__module__ in ("zlib", "lzma", "_lzma"):
-                raise self.damaged(name, error) from error
-            raise
         if len(content) != self.sizes[name]:
             raise self.damaged(name, f"{len(content)} bytes where {self.sizes[name]} were announced")
         return content
@@ -83,21 +91,16 @@ def open_bundle(path: str | os.PathLike[str], limits: Limits = LIMITS) -> Bundle
         raise BundleError("no such bundle", expected="a zip, a tar.gz or a directory", got=str(path))
     if zipfile.is_zipfile(path):
         return _open_zip(path, limits)
-    if tarfile.is_tarfile(path):
-        return _open_tar(path, limits)
     with path.open("rb") as file:
-        start = file.read(4)
+        start = file.read(512)
+    if start[:2] == GZIP or start[257:262] == b"ustar":
+        return _open_tar(path, limits, gzipped=start[:2] == GZIP)
     if start[:2] == b"PK":
         raise BundleError(
             "broken or truncated zip", expected="a complete zip archive", got=f"{path.stat().st_size} bytes without "
             "an end record", file=str(path), fix="Copy or write the bundle again",
         )  # fmt: skip
-    if start[:2] == b"\x1f\x8b":
-        raise BundleError(
-            "broken or truncated tar.gz", expected="a complete archive", got=f"{path.stat().st_size} bytes",
-            file=str(path), fix="Copy or write the bundle again",
-        )  # fmt: skip
-    raise BundleError("not a bundle", expected="a zip, a tar.gz or a directory", got=f"bytes {start!r}", file=str(path))
+    raise BundleError("not a bundle", expected="a zip, a tar.gz or a directory", got=f"bytes {start[:4]!r}" if start else "an empty file", file=str(path))
 
 
 def _checked(source: str, entries: Iterable[tuple[str, int]], packed: int | None, limits: Limits) -> dict[str, int]:
@@ -113,17 +116,22 @@ def _checked(source: str, entries: Iterable[tuple[str, int]], packed: int | None
             raise BundleError("too many files", expected=f"at most {limits.entries}", got="more", file=source)
         if total > limits.total_bytes:
             raise BundleError("too large", expected=f"at most {limits.total_bytes} bytes", got="more", file=source)
-    if packed is not None and total > _SMALL and total > limits.ratio * max(packed, 1):
-        raise BundleError(
-            "packed too tightly to be a model", expected=f"at most {limits.ratio} times its packed size",
-            got=f"{total} bytes out of {packed}", file=source,
-        )  # fmt: skip
+    if packed is not None:
+        _judge_ratio(source, total, packed, limits)
     if "bundle.json" not in sizes:
         raise BundleError(
             "not a bundle", expected="bundle.json at its top", got=", ".join(sorted(sizes)[:5]) or "nothing",
             file=source,
         )  # fmt: skip
     return sizes
+
+
+def _judge_ratio(source: str, total: int, packed: int, limits: Limits) -> None:
+    if total > _SMALL and total > limits.ratio * max(packed, 1):
+        raise BundleError(
+            "packed too tightly to be a model", expected=f"at most {limits.ratio} times its packed size",
+            got=f"{total} bytes out of {packed}", file=source,
+        )  # fmt: skip
 
 
 def _safe(raw: str, source: str, limits: Limits) -> str:
@@ -141,6 +149,14 @@ def _open_zip(path: Path, limits: Limits) -> BundleFiles:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise BundleError("broken zip", expected="a complete zip archive", got=str(error), file=str(path)) from error
+    try:
+        return _zip_files(archive, path, limits)
+    except BundleError:
+        archive.close()
+        raise
+
+
+def _zip_files(archive: zipfile.ZipFile, path: Path, limits: Limits) -> BundleFiles:
     infos = [info for info in archive.infolist() if not info.is_dir()]
     for info in infos:
         if stat.S_ISLNK(info.external_attr >> 16):
@@ -157,42 +173,66 @@ def _open_zip(path: Path, limits: Limits) -> BundleFiles:
     return BundleFiles(str(path), sizes, read, archive.close)
 
 
-def _open_tar(path: Path, limits: Limits) -> BundleFiles:
+def _open_tar(path: Path, limits: Limits, gzipped: bool) -> BundleFiles:
+    """In one pass, contents and all, to the end: a tar.gz has no index, and looking back means unpacking it again."""
+    found: list[tuple[str, bytes]] = []
     try:
-        archive = tarfile.open(path)  # noqa: SIM115 - BundleFiles closes it
-        members: list[tarfile.TarInfo] = []
-        total = 0
-        for member in archive:
-            if member.isdir():
-                continue
-            if not member.isfile():
-                raise BundleError("a link in the bundle", expected="plain files", got=member.name, file=str(path))
-            total += member.size
-            if len(members) > limits.entries or total > limits.total_bytes:
-                raise BundleError(
-                    "too large", expected=f"at most {limits.total_bytes} bytes", got="more", file=str(path)
-                )
-            members.append(member)
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise BundleError("broken tar", expected="a complete archive", got=str(error), file=str(path)) from error
-    sizes = _checked(str(path), ((m.name, m.size) for m in members), path.stat().st_size, limits)
-    by_name = {_safe(member.name, str(path), limits): member for member in members}
+        with gzip.open(path) if gzipped else path.open("rb") as stream:
+            metered = _Meter(stream, path, limits)
+            with tarfile.open(fileobj=metered, mode="r|") as archive:
+                for member in archive:
+                    if member.isdir():
+                        continue
+                    if not member.isreg() or member.issparse():
+                        raise BundleError(
+                            "a link in the bundle", expected="plain files", got=member.name, file=str(path)
+                        )
+                    content = archive.extractfile(member)
+                    assert content is not None, "only plain files come here"
+                    found.append((member.name, content.read()))
+                    if len(found) > limits.entries:
+                        break
+            while metered.read(_SMALL):
+                pass
+    except (tarfile.TarError, zlib.error, OSError, EOFError) as error:
+        raise BundleError(
+            "broken or truncated archive", expected="a complete tar.gz", got=str(error), file=str(path),
+            fix="Copy or write the bundle again",
+        ) from error  # fmt: skip
+    sizes = _checked(str(path), ((name, len(content)) for name, content in found), None, limits)
+    by_name = {_safe(name, str(path), limits): content for name, content in found}
+    return BundleFiles(str(path), sizes, by_name.__getitem__, by_name.clear)
 
-    def read(name: str) -> bytes:
-        file = archive.extractfile(by_name[name])
-        assert file is not None, "only plain files were kept"
-        return file.read()
 
-    return BundleFiles(str(path), sizes, read, archive.close)
+class _Meter(io.RawIOBase):
+    """A stream that refuses to give more than a bundle may hold, headers included."""
+
+    def __init__(self, stream: IO[bytes], path: Path, limits: Limits):
+        self.stream, self.path, self.limits = stream, path, limits
+        self.packed = path.stat().st_size
+        self.total = 0
+
+    def read(self, size: int = -1) -> bytes:
+        part = self.stream.read(size)
+        self.total += len(part)
+        if self.total > self.limits.total_bytes:
+            at_most = f"at most {self.limits.total_bytes} bytes"
+            raise BundleError("too large", expected=at_most, got="more", file=str(self.path))
+        _judge_ratio(str(self.path), self.total, self.packed, self.limits)
+        return part
 
 
 def _open_directory(path: Path, limits: Limits) -> BundleFiles:
     def entries() -> Iterable[tuple[str, int]]:
-        for folder, _, names in os.walk(path):
+        for folder, folders, names in os.walk(path):
+            for name in (*folders, *names):
+                file = Path(folder, name)
+                if file.is_symlink() or not (file.is_file() or file.is_dir()):
+                    got = str(file)
+                    raise BundleError("a link or device in the bundle", expected="plain files", got=got, file=str(path))
+                _safe(file.relative_to(path).as_posix(), str(path), limits)
             for name in names:
                 file = Path(folder, name)
-                if file.is_symlink():
-                    raise BundleError("a link in the bundle", expected="plain files", got=str(file), file=str(path))
                 yield file.relative_to(path).as_posix(), file.stat().st_size
 
     sizes = _checked(str(path), entries(), None, limits)

@@ -46,18 +46,27 @@ def _item(data: Any, tag: str | None) -> Any:
     if tag == "tensor":
         return decode({**data, "type": "tensor"}) if isinstance(data, dict) else data
     if tag == "byte_string" and isinstance(data, str):
-        return base64.b64decode(data)
+        try:
+            return base64.b64decode(data)
+        except ValueError as error:
+            raise BundleError("malformed attribute", expected="base64", got=data) from error
     return data
 
 
 def _dims(shape: Any) -> tuple[int, ...] | None:
     if shape is None:
         return None
-    listed = shape.get("dimensions", ()) if isinstance(shape, dict) else [None]
-    sizes = [each["size"] for each in listed if isinstance(each, dict) and isinstance(each.get("size"), int)]
+    listed = shape.get("dimensions", []) if isinstance(shape, dict) else [None]
+    if not isinstance(listed, list):
+        listed = [None]
+    sizes = [each["size"] for each in listed if isinstance(each, dict) and _is_size(each.get("size"))]
     if len(sizes) != len(listed):
         raise BundleError("malformed tensor shape", expected='{"dimensions": [{"size": n, "name": ""}]}', got=shape)
     return tuple(sizes)
+
+
+def _is_size(size: Any) -> bool:
+    return isinstance(size, int) and not isinstance(size, bool) and -1 <= size < 1 << 31
 
 
 def _shape(data: Any) -> Shape:

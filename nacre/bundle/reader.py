@@ -89,9 +89,10 @@ class _Reader:
             twice = sorted({name for name in names if names.count(name) > 1})
             raise BundleError("pipeline names a node twice", expected="each once", got=twice, file=where, field="nodes")
         for name in names:
-            if f"{node.path}/{name}.node/model.json" not in self.files:
+            # A slash would let each level list all levels below it, and the walk double with every level.
+            if "/" in name or f"{node.path}/{name}.node/model.json" not in self.files:
                 raise BundleError(
-                    "the pipeline lacks a node", expected=f"{node.path}/{name}.node", got="no such folder",
+                    "the pipeline lacks a node", expected=f"{node.path}/{name}.node", got=f"no folder of the name {name}",
                     file=where, field="nodes",
                 )  # fmt: skip
         return [self.node(f"{node.path}/{name}.node", name) for name in names]

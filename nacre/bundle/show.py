@@ -31,7 +31,12 @@ def describe(path: str | os.PathLike[str]) -> str:
     )
     lines = [head, *_lines(bundle.root, "")]
     warnings = list(_warnings(bundle.root))
-    return "\n".join([*lines, "", *(warnings or ["Every op can be scored."])])
+    return "\n".join(map(_printable, [*lines, "", *(warnings or ["Every op can be scored."])]))
+
+
+def _printable(line: str) -> str:
+    """A bundle's own texts must not steer the terminal."""
+    return line if line.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
 
 
 def _lines(node: Node, indent: str) -> Iterator[str]:
@@ -70,6 +75,8 @@ def _text(data: Any) -> str:
         return data.base if data.dims is None else f"{data.base}{list(data.dims)}"
     if isinstance(data, (Value, Tensor)):
         return "tensor"
+    if isinstance(data, bytes):
+        return f"{len(data)} bytes"
     return "zero value" if data is None else json.dumps(data, ensure_ascii=False)
 
 

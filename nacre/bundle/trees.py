@@ -89,7 +89,7 @@ def decode(content: bytes, num_features: int | None, leaf_size: int | None) -> T
             _decode_node(tree, json.loads(line), num_features, leaf_size)
         except BundleError as error:
             raise error.at(field=f"line {number}") from error.__cause__
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
             got = line[:120].decode("utf-8", "replace")
             raise BundleError(
                 "malformed tree node", expected="an internal or leaf node", got=got, field=f"line {number}"
@@ -106,20 +106,47 @@ def _decode_node(tree: Tree, node: dict[str, Any], num_features: int | None, lea
         return
     split = node["split"]
     feature = split["featureIndex"]
-    if not isinstance(feature, int) or feature < 0 or (num_features is not None and feature >= num_features):
+    if not _is_int(feature) or feature < 0 or (num_features is not None and feature >= num_features):
         expected = "a feature index" if num_features is None else f"a feature index below {num_features}"
         raise BundleError("a split on a feature that is not there", expected=expected, got=feature)
     if split["type"] == "continuous":
-        tree.add_split(feature, _number(split["threshold"]))
+        tree.add_split(feature, _real(split["threshold"], "threshold"))
     elif split["type"] == "categorical":
-        stored = tuple(_number(each) for each in split["categories"])
-        tree.add_categorical(feature, stored, bool(split["isLeft"]), int(split["numCategories"]))
+        _add_categorical(tree, feature, split)
     else:
         raise BundleError("unknown kind of split", expected="continuous or categorical", got=split["type"])
 
 
+def _add_categorical(tree: Tree, feature: int, split: dict[str, Any]) -> None:
+    is_left, count, stored = split["isLeft"], split["numCategories"], split["categories"]
+    if not isinstance(is_left, bool):
+        raise BundleError("malformed split", expected="isLeft, true or false", got=is_left)
+    if not _is_int(count) or count < 0:
+        raise BundleError("malformed split", expected="numCategories, the number of categories", got=count)
+    if not isinstance(stored, list):
+        raise BundleError("malformed split", expected="categories, an array", got=stored)
+    tree.add_categorical(feature, tuple(_real(each, "categories") for each in stored), is_left, count)
+
+
+def _real(value: Any, name: str) -> float:
+    """A number to compare with. NaN, which is null in JSON, is none."""
+    number = _number(value)
+    if value is None or number != number:
+        raise BundleError("a split at no number", expected=f"{name}: a number", got=value)
+    return number
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def _number(value: Any) -> float:
-    return float("nan") if value is None else float(value)
+    """A JSON number, or null, which stands for NaN."""
+    if value is None:
+        return float("nan")
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise BundleError("malformed tree node", expected="a number", got=value)
+    return float(value)
 
 
 def encode(tree: Tree) -> bytes:

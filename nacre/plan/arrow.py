@@ -30,7 +30,7 @@ def as_table(data: Any) -> pa.Table:
     if isinstance(data, pa.RecordBatch):
         return pa.Table.from_batches([data])
     if isinstance(data, Mapping):
-        return pa.table({name: _array(name, values) for name, values in data.items()})
+        return _from_lists(data)
     if type(data).__module__.startswith("pandas."):
         return _from_pandas(data)
     if hasattr(data, "__arrow_c_stream__"):
@@ -44,17 +44,40 @@ def as_table(data: Any) -> pa.Table:
     )
 
 
+def _from_lists(data: Mapping[str, Any]) -> pa.Table:
+    arrays = {name: _array(name, values) for name, values in data.items()}
+    lengths = {name: len(array) for name, array in arrays.items()}
+    if len(set(lengths.values())) > 1:
+        raise SchemaError("columns of different lengths", expected="as many values in each", got=lengths)
+    return pa.table(arrays)
+
+
 def _array(name: str, values: Any) -> pa.Array | pa.ChunkedArray:
+    if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
+        raise SchemaError("no list of values", expected="a list or an array", got=values, field=name)
     if isinstance(values, (pa.Array, pa.ChunkedArray)):
         return values
     try:
         return pa.array(values)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
-        if isinstance(values, Sequence) and all(v is None or isinstance(v, (int, float)) for v in values):
-            return pa.array([None if v is None else float(v) for v in values], pa.float64())
-        raise SchemaError(
-            "values of several types in one column", expected="one type", got=values, field=name
-        ) from None
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
+        return _odd_array(name, list(values))
+
+
+def _odd_array(name: str, values: list[Any]) -> pa.Array:
+    """What Arrow itself does not take: integers and floats mixed, integers beyond 64 bits, PySpark's vectors."""
+    known = [value for value in values if value is not None]
+    if all(isinstance(value, (int, float)) for value in known):
+        return pa.array([None if value is None else float(value) for value in values], pa.float64())
+    if all(hasattr(value, "toArray") for value in known):
+        return pa.array([None if value is None else _udt(value) for value in values], VECTOR_UDT)
+    raise SchemaError("values of several types in one column", expected="one type", got=values, field=name)
+
+
+def _udt(vector: Any) -> dict[str, Any]:
+    """A PySpark vector as the struct that stands for it."""
+    if hasattr(vector, "indices"):
+        return {"type": 0, "size": int(vector.size), "indices": vector.indices, "values": vector.values}
+    return {"type": 1, "values": vector.toArray()}
 
 
 def _from_pandas(frame: Any) -> pa.Table:
@@ -63,7 +86,11 @@ def _from_pandas(frame: Any) -> pa.Table:
     for name in frame.columns:
         series = frame[name]
         floats = isinstance(series.dtype, np.dtype) and series.dtype.kind == "f"
-        arrays[str(name)] = pa.array(series.to_numpy(), from_pandas=False) if floats else pa.Array.from_pandas(series)
+        try:
+            arrays[str(name)] = pa.array(series.to_numpy(), from_pandas=False) if floats else pa.Array.from_pandas(series)
+        except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
+            nulls = series.isna()
+            arrays[str(name)] = _odd_array(str(name), [None if null else x for x, null in zip(series, nulls, strict=True)])
     return pa.table(arrays)
 
 
@@ -79,7 +106,7 @@ def column_in(table: pa.Table, name: str, wanted: Type) -> Column:
     if isinstance(array, pa.ChunkedArray):  # combine_chunks may leave an empty or over-long column chunked
         array = array.chunk(0) if array.num_chunks else pa.array([], array.type)
     if pa.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
+        array = _decoded(array)
     if pa.types.is_null(array.type):
         array = array.cast(wanted.arrow())
     if wanted.shape == "vector":
@@ -89,6 +116,13 @@ def column_in(table: pa.Table, name: str, wanted: Type) -> Column:
     if wanted.base == "string":
         return Texts(_texts(array, name))
     return _scalars(array, name, wanted)
+
+
+def _decoded(array: pa.DictionaryArray) -> pa.Array:
+    words = array.dictionary
+    if pa.types.is_string_view(words.type):  # polars' categories; Arrow cannot take from such an array
+        words = words.cast(pa.large_string())
+    return pa.DictionaryArray.from_arrays(array.indices, words).dictionary_decode()
 
 
 def _scalars(array: pa.Array, name: str, wanted: Type) -> Scalars:
@@ -101,7 +135,11 @@ def _scalars(array: pa.Array, name: str, wanted: Type) -> Scalars:
     ):
         raise SchemaError("column of another type", expected=f"{name}: {wanted}", got=str(kind), field=name)
     null = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else None
+    if pa.types.is_decimal(kind):  # Arrow's own cast is not correctly rounded
+        array = pa.array([None if x is None else float(x) for x in array.to_pylist()], pa.float64())
     try:
+        if wanted.base == "long" and pa.types.is_floating(kind) and pc.any(pc.greater_equal(array, 2.0**63)).as_py():
+            raise pa.ArrowInvalid("a number beyond 64 bits")  # the one that Arrow's own check lets through
         array = array.cast(wanted.arrow(), safe=wanted.base not in ("double", "float"))
     except pa.ArrowInvalid as error:
         raise SchemaError(
@@ -140,8 +178,10 @@ def _vectors(array: pa.Array, name: str, wanted: Type) -> Vectors:
     if pa.types.is_struct(array.type) and {field.name for field in array.type} >= {"type", "size", "indices", "values"}:
         return _from_udt(array, name, wanted, null)
     kind = array.type
-    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)):
-        raise SchemaError("column of another type", expected=f"{name}: {wanted}", got=str(kind), field=name)
+    lists = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    if not lists or not (pa.types.is_integer(kind.value_type) or pa.types.is_floating(kind.value_type)):
+        if not lists or not pa.types.is_null(kind.value_type):
+            raise SchemaError("column of another type", expected=f"{name}: {wanted}", got=str(kind), field=name)
     size = wanted.size or 0
     lengths = pc.list_value_length(array).fill_null(size).to_numpy()
     _same_size(lengths, size, name)
@@ -164,25 +204,52 @@ def _same_size(lengths: np.ndarray, size: int, name: str) -> None:
         )
 
 
-def _from_udt(array: pa.Array, name: str, wanted: Type, null: Bools | None) -> Vectors:
-    size = wanted.size or 0
-    rows = array.to_pylist()
-    lengths = np.array(
-        [size if r is None else r["size"] if r["type"] == 0 else len(r["values"]) for r in rows], np.int64
-    )
-    _same_size(lengths, size, name)
-    matrix, entries = np.zeros((size, len(rows))), np.ones((size, len(rows)), bool)
-    sparse = np.array([r is not None and r["type"] == 0 for r in rows], bool)
-    for i, r in enumerate(rows):
-        if r is None:
-            continue
-        if sparse[i]:
-            entries[:, i] = False
-            entries[r["indices"], i] = True
-            matrix[r["indices"], i] = r["values"]
-        else:
-            matrix[:, i] = r["values"]
-    return ExplicitVectors(matrix, null, sparse, entries)
+def _from_udt(array: pa.StructArray, name: str, wanted: Type, null: Bools | None) -> Vectors:
+    size, total = wanted.size or 0, len(array)
+    live = np.arange(total) if null is None else np.flatnonzero(~null)
+    part = array if null is None else array.filter(pa.array(~null))
+    kind = part.field("type").fill_null(-1).to_numpy()
+    values, counts = _flat(part.field("values"))
+    indices, index_counts = _flat(part.field("indices"))
+    sparse = kind == 0
+    lengths = np.where(sparse, part.field("size").fill_null(-1).to_numpy(), counts)
+    broken = (counts < 0) | (lengths < 0) | (sparse & (index_counts != counts)) | ((kind != 0) & (kind != 1))
+    _refuse_rows(broken, live, array, name)
+    all_lengths = np.full(total, size)
+    all_lengths[live] = lengths
+    _same_size(all_lengths, size, name)
+    rows = np.repeat(np.arange(len(live)), counts)
+    index_rows = np.repeat(np.arange(len(live)), index_counts.clip(0))
+    stray = (indices < 0) | (indices >= size)
+    stray[1:] |= (np.diff(indices) <= 0) & (np.diff(index_rows) == 0)
+    _refuse_rows(np.bincount(index_rows[stray & sparse[index_rows]], minlength=len(live)) > 0, live, array, name)
+    _refuse_rows(np.bincount(rows[_missing(part.field("values"))], minlength=len(live)) > 0, live, array, name)
+    matrix, entries, is_sparse = np.zeros((size, total)), np.ones((size, total), bool), np.zeros(total, bool)
+    is_sparse[live] = sparse
+    entries[:, is_sparse] = False
+    at = indices[sparse[index_rows]], live[index_rows[sparse[index_rows]]]
+    entries[at] = True
+    matrix[at] = values[sparse[rows]]
+    matrix[:, live[~sparse]] = values[~sparse[rows]].reshape(-1, size).T if size else np.empty((0, int((~sparse).sum())))
+    return ExplicitVectors(matrix, null, is_sparse, entries)
+
+
+def _flat(lists: pa.ListArray) -> tuple[np.ndarray, np.ndarray]:
+    """(all items of all lists, number of items of each; -1 for a null list). A null item is arbitrary."""
+    counts = pc.list_value_length(lists).fill_null(-1).to_numpy()
+    return pc.list_flatten(lists).fill_null(-1).to_numpy(), counts
+
+
+def _missing(lists: pa.ListArray) -> np.ndarray:
+    """Which items of all lists are null."""
+    return np.asarray(pc.list_flatten(lists).is_null())
+
+
+def _refuse_rows(bad: np.ndarray, live: np.ndarray, array: pa.Array, name: str) -> None:
+    if bad.any():
+        row = int(live[np.argmax(bad)])
+        expected = "type 0 with size, ascending indices and as many values, or type 1 with values"
+        raise SchemaError("a malformed vector", expected=expected, got=array[row].as_py(), row=row + 1, field=name)
 
 
 def column_out(column: Column, given: Type, vectors: str) -> pa.Array:

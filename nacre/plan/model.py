@@ -85,8 +85,7 @@ class Model:
         own = Pipeline(root, Context()) if root.op == Pipeline.op else None
         version = getattr(own, "spark_version", None)
         self.stages = build(root, Context(mode, spark_4=mode == "spark" and not (version or "4").startswith("3")))
-        known = from_spark_json(json.loads(own.input_schema)) if own is not None and own.input_schema else {}  # type: ignore[attr-defined]
-        self.inputs: dict[str, Type] = raw_columns(self.stages, known)
+        self.inputs: dict[str, Type] = raw_columns(self.stages, _declared(own) if own is not None else {})
         """Type of each raw column the model needs."""
         self.types = dict(self.inputs)
         for stage in self.stages:
@@ -195,7 +194,13 @@ class Model:
             result: dict[str, Any] = function(values)
         except Dropped:
             return None
-        return result if key is None else {name: result[name] for name in key}
+        if key is None:
+            return result
+        try:
+            return {name: result[name] for name in key}
+        except KeyError:
+            self._known(key, list(values))
+            raise
 
     def _compile(self, columns: tuple[str, ...] | None) -> Callable[..., Any]:
         outputs = list(self.outputs) if columns is None else [name for name in columns if name in self.outputs]
@@ -231,6 +236,16 @@ class Model:
         return out
 
 
+def _declared(own: Pipeline) -> dict[str, Type]:
+    """The types of the raw columns that the exporter wrote into a bundle."""
+    if not own.input_schema:
+        return {}
+    try:
+        return from_spark_json(json.loads(own.input_schema))
+    except (ValueError, RecursionError, SchemaError) as error:
+        raise own.bad("unreadable schema", "nacre.input_schema", "Spark's schema JSON", own.input_schema) from error
+
+
 def raw_columns(stages: Sequence[Stage], known: Mapping[str, Type]) -> dict[str, Type]:
     """The columns that the stages read and none of them makes, with their types: those known, else what the stages
     want. A stage that takes texts also takes numbers, so where stages disagree the number or vector wins."""
@@ -243,7 +258,12 @@ def raw_columns(stages: Sequence[Stage], known: Mapping[str, Type]) -> dict[str,
             told = known.get(name)
             if told is not None and (told.shape != "vector" or told.size is not None):
                 raw[name] = told
-            elif name not in raw or raw[name] == STRING:
+            elif name not in raw or _vaguer(raw[name], want or STRING):
                 raw[name] = want or STRING
         made.update(stage.output_names)
     return raw
+
+
+def _vaguer(known: Type, want: Type) -> bool:
+    """Whether another stage's wish says more: a number or vector than a text, a size than none."""
+    return known == STRING or (known.shape == want.shape == "vector" and known.size is None)

@@ -14,7 +14,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from nacre.errors import RowError
+from nacre.errors import RowError, UnsupportedError
+
+WIDE = 1 << 18
+"""Entries of a vector that become variables of their own; more would take the compiler minutes and gigabytes."""
 
 
 class Dropped(Exception):  # noqa: N818 - not an error: a row that handleInvalid=skip leaves out
@@ -190,6 +193,11 @@ class RowCode:
         """A name for each float of one part."""
         if part.width is None:
             return [part.name]
+        if part.width > WIDE:
+            raise UnsupportedError(
+                "a vector too wide to be taken apart row by row", expected=f"at most {WIDE} entries", got=part.width,
+                node=self.node, fix="Score whole tables with transform",
+            )  # fmt: skip
         fresh = [self.new("v") for _ in range(part.width)]
         if fresh:
             self.line(f"{', '.join(fresh)}{',' if len(fresh) == 1 else ''} = {part.name}")

@@ -6,12 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nacre.errors import SchemaError
-from nacre.formats.javatext import text_of
+from nacre.formats.javatext import float32, text_of
 from nacre.plan.rowcode import ListRef, Part, Ref, RowCode, ScalarRef, VectorRef
-from nacre.plan.types import INTEGERS, Type
+from nacre.plan.types import BITS, INTEGERS, Type
 
 if TYPE_CHECKING:
     from nacre.stages.base import Stage
+
+
+LIMITS = {base: 1 << bits - 1 for base, bits in BITS.items()}
 
 
 def compile_positional(
@@ -98,8 +101,12 @@ def _cast(code: RowCode, name: str, column: str, wanted: Type) -> None:
     usual = "tuple" if wanted.shape == "vector" else usual
     cast = code.const(caster(column, wanted), "cast")
     usual = "list" if wanted.shape == "list" else usual
-    always = wanted.shape == "vector" or wanted.base == "float"
-    with code.block("if True" if always else f"if {name}.__class__ is not {usual}"):
+    test = f"if {name}.__class__ is not {usual}"
+    if wanted.shape == "vector" or wanted.base == "float":
+        test = "if True"
+    elif usual == "int":
+        test += f" or not {-LIMITS[wanted.base]} <= {name} < {LIMITS[wanted.base]}"
+    with code.block(test):
         code.line(f"{name} = {cast}({name})")
 
 
@@ -123,6 +130,8 @@ def caster(column: str, wanted: Type) -> Callable[[Any], Any]:
     def to_vector(value: Any) -> tuple[float, ...] | None:
         if value is None:
             return None
+        if isinstance(value, (str, bytes, Mapping)):
+            raise wrong(value)
         try:
             numbers = tuple(float(x) for x in (value.toArray() if hasattr(value, "toArray") else value))
         except (TypeError, ValueError):
@@ -138,23 +147,27 @@ def caster(column: str, wanted: Type) -> Callable[[Any], Any]:
             return value
         if isinstance(value, bool) or not hasattr(value, "__float__"):
             raise wrong(value)
-        return text_of(value.item() if hasattr(value, "item") and type(value).__name__ != "float32" else value)
+        try:
+            return text_of(value.item() if hasattr(value, "item") and type(value).__name__ != "float32" else value)
+        except (TypeError, ValueError):
+            raise wrong(value) from None
 
     def to_number(value: Any) -> Any:
         if value is None:
             return None
-        if isinstance(value, str) or not hasattr(value, "__float__"):
+        if isinstance(value, str) or getattr(value, "ndim", 0) or not hasattr(value, "__float__"):
             raise wrong(value)
-        number = float(value)
+        try:
+            number = float(value)
+        except (TypeError, ValueError, OverflowError):
+            raise wrong(value) from None
         if wanted.base == "double":
             return number
         if wanted.base == "float":
-            import numpy as np
-
-            return float(np.float32(number))
+            return float32(number)
         if wanted.base == "boolean":
             return bool(value)
-        if number != number or number % 1:
+        if number != number or number % 1 or not -LIMITS[wanted.base] <= int(value) < LIMITS[wanted.base]:
             raise wrong(value)
         return int(value)
 

@@ -19,14 +19,17 @@ VECTOR_CLASS = "org.apache.spark.ml.linalg.VectorUDT"
 
 def from_spark_json(schema: Mapping[str, Any]) -> dict[str, Type]:
     """Column types of a Spark schema (``df.schema.jsonValue()``). Columns of types no stage takes are left out."""
-    if not isinstance(schema.get("fields"), list):
+    if not isinstance(schema, Mapping) or not isinstance(schema.get("fields"), list):
         raise SchemaError("not a Spark schema", expected='{"type": "struct", "fields": […]}', got=schema)
-    found = {}
-    for field in schema["fields"]:
-        given = _type(field["type"], field.get("metadata") or {})
-        if given is not None:
-            found[field["name"]] = given
-    return found
+    return dict(pair for field in schema["fields"] if (pair := _named(field))[1] is not None)
+
+
+def _named(field: Any) -> tuple[str, Any]:
+    """(name, type or None) of one field."""
+    try:
+        return str(field["name"]), _type(field["type"], field.get("metadata") or {})
+    except (TypeError, KeyError, AttributeError, ValueError):
+        raise SchemaError("not a Spark schema", expected='{"name": …, "type": …}', got=field) from None
 
 
 def _type(kind: Any, metadata: Mapping[str, Any]) -> Type | None:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 BASES = ("boolean", "byte", "short", "int", "long", "float", "double", "string")
 INTEGERS = ("byte", "short", "int", "long")
+BITS = {"byte": 8, "short": 16, "int": 32, "long": 64}
 SHAPES = ("scalar", "vector", "list")
 
 

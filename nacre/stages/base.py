@@ -187,6 +187,12 @@ class Stage:
                 names = [each.name + ("N" if each.many else "") for each in declared]
                 where = f"{self.node.path}/node.json"
                 raise BundleError("unknown port", expected=names, got=port, file=where, node=self.name, field=port)
+            if rank in known:
+                twice = f"{known[rank][0]} and {port}"
+                raise BundleError(
+                    "a port stands twice", expected="each once", got=twice, file=f"{self.node.path}/node.json",
+                    node=self.name, field=port,
+                )  # fmt: skip
             known[rank] = (port, column)
         for index, each in enumerate(declared):
             if not each.optional and not any(rank[0] == index for rank in known):

@@ -85,10 +85,10 @@ class Bucketizer(Stage):
             return None if null[row] else float(values[row])
 
         if self.handle_invalid == "skip":
-            result.drop(nan | null)
+            result.drop(nan if self.context.mleap else nan | null)
         elif self.handle_invalid == "error":
             result.fail(nan, name, NAN, expected=self.expected, got=got, fix=NAN_FIX)
-        if self.context.mleap and self.handle_invalid != "skip":
+        if self.context.mleap:
             result.fail(null, name, "null where a number is needed", expected=self.expected, got=got)
         result.fail(outside, name, lambda row: out_of_bounds(got(row)), expected=self.expected, got=got, fix=BOUNDS_FIX)
         return result
@@ -124,10 +124,10 @@ class Bucketizer(Stage):
 
     def _null_row(self, code: RowCode, x: str, out: str) -> None:
         """Spark keeps null under error and keep, drops it under skip; MLeap cannot take it."""
-        if self.handle_invalid == "skip":
-            code.drop()
-        elif self.context.mleap:
+        if self.context.mleap:
             code.fail(self.input_names[0], "null where a number is needed", self.expected, x)
+        elif self.handle_invalid == "skip":
+            code.drop()
         else:
             code.line(f"{out} = None")
 

@@ -11,15 +11,12 @@ import numpy as np
 from nacre.formats.javatext import float32
 from nacre.plan.frame import Column, Result, Scalars
 from nacre.plan.rowcode import Ref, RowCode, ScalarRef
-from nacre.plan.types import DOUBLE, INTEGERS, Type
+from nacre.plan.types import BITS, DOUBLE, INTEGERS, Type
 from nacre.stages.base import REQUIRED, Attr, Port, Stage, double_of, stage
 
 if TYPE_CHECKING:
     from nacre.bundle.node import Node
     from nacre.spark.saved import Saved
-
-BITS = {"byte": 8, "short": 16, "int": 32, "long": 64}
-
 
 @stage
 class Imputer(Stage):

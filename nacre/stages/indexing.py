@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from nacre.spark.saved import Saved
 
 LABEL_FIX = "Send a label the model was fitted on, or fit with handleInvalid keep or skip"
+MOST = 1 << 24
+"""Categories of one column, beyond which a bundle is refused: each row would hold 128 MB of zeros."""
 INDEX_FIX = "Fit with handleInvalid keep"
 
 
@@ -222,8 +224,8 @@ class OneHotEncoder(Stage):
                 "ports and sizes do not match", "category_sizes", f"{len(self.input_names)} columns", len(sizes)
             )
         self.sizes = [int(size) for size in sizes if size is not None]
-        if not all(0 <= size < 1 << 31 for size in self.sizes):
-            raise self.bad("absurd number of categories", "category_sizes", "0 to 2147483647", self.sizes)
+        if not all(0 <= size <= MOST for size in self.sizes):
+            raise self.bad("absurd number of categories", "category_sizes", f"0 to {MOST}", self.sizes)
         self.keep = self.handle_invalid == "keep"
         self.widths = [max(size - self.drop_last + self.keep, 0) for size in self.sizes]
 
@@ -245,7 +247,7 @@ class OneHotEncoder(Stage):
         values = column.doubles()
         with np.errstate(invalid="ignore"):
             valid = (values >= 0.0) & (values < size)
-            bad = np.isnan(values) | (values != np.floor(values)) if self.context.mleap else np.zeros(len(values), bool)
+            bad = ~_whole(values) if self.context.mleap else np.zeros(len(values), bool)
             codes = np.where(valid, values, size).astype(np.int32)
         if not self.keep:
             bad |= ~valid
@@ -278,14 +280,13 @@ class OneHotEncoder(Stage):
                 code.line(f"{found} = {hot}(-1)")
             word = "elif"
         test = f"0.0 <= {x} < {code.number(size)}"
+        whole = f"{x} is not None and {INT_MIN} <= {x} <= {INT_MAX} and {x} == {x} // 1.0"
         if self.context.mleap:
-            test = (
-                f"{x} is not None and {test} and {x} == {x} // 1.0" if ref.nullable else f"{test} and {x} == {x} // 1.0"
-            )
+            test = f"{whole} and {test}"
         with code.block(f"{word} {test}"):
             code.line(f"{found} = {hot}(int({x}))")
         if self.keep and self.context.mleap:
-            with code.block(f"elif {x} is not None and {x} == {x} // 1.0"):
+            with code.block(f"elif {whole}"):
                 code.line(f"{found} = {hot}({size})")
         with code.block("else"):
             if self.keep and not self.context.mleap:
@@ -293,6 +294,15 @@ class OneHotEncoder(Stage):
             else:
                 code.fail(name, invalid_index, expected_index(size), x, INDEX_FIX)
         return VectorRef((Part(found, width, unsigned=True),), width, null)
+
+
+INT_MIN, INT_MAX = -2147483648.0, 2147483647.0
+
+
+def _whole(values: np.ndarray) -> np.ndarray:
+    """Where MLeap finds an index at all: a number that Scala's toInt leaves as it is."""
+    found: np.ndarray = (values >= INT_MIN) & (values <= INT_MAX) & (values == np.floor(values))
+    return found
 
 
 def one_hot(width: int) -> Callable[[int], tuple[float, ...]]:

@@ -25,6 +25,9 @@ class Pipeline(Stage):
         Attr("nacre.spark_version", "string", None, "the Spark that fitted the pipeline"),
     )
 
+    input_schema: str | None
+    spark_version: str | None
+
 
 def leaves(root: Node) -> Iterator[Node]:
     """The nodes with a kernel, in execution order."""

@@ -105,11 +105,16 @@ class StandardScaler(VectorStage):
             values = np.subtract(values, self.shifts[i], out=out)
         if self.factors is not None:
             np.multiply(values, self.factors[i], out=out)
-            if self.context.mleap and self.factors[i] == 0.0:
+            if self._flat(i):
                 out[:] = 0.0
 
+    def _flat(self, i: int) -> bool:
+        """Where MLeap writes 0.0 for a constant entry, whatever comes; it does so only when it also subtracts."""
+        mean_and_std = self.shifts is not None and self.factors is not None
+        return self.context.mleap and mean_and_std and self.factors[i] == 0.0
+
     def scale_row(self, code: RowCode, i: int, x: str) -> str:
-        if self.factors is not None and self.factors[i] == 0.0 and self.context.mleap:
+        if self._flat(i):
             return code.let("0.0", "s")
         text = x if self.shifts is None else f"{x} - {code.number(self.shifts[i])}"
         if self.factors is not None:
