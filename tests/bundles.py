@@ -7,7 +7,7 @@ import math
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -15,11 +15,13 @@ import pyarrow as pa
 from nacre.bundle import Bundle, Node, new_bundle, trees, write
 from nacre.errors import RowError
 from nacre.plan.arrow import VECTOR_UDT, column_out
-from nacre.plan.model import Model
 from nacre.plan.sparkschema import to_spark_json
 from nacre.plan.types import BASES, Type
 from nacre.stages import REGISTRY
-from nacre.stages.base import Port
+
+if TYPE_CHECKING:
+    from nacre.plan.model import Model
+    from nacre.stages.base import Port
 
 Row = Mapping[str, Any]
 
@@ -32,7 +34,9 @@ def node(
 ) -> Node:
     """A node of `op` by its attribute table; columns go to its ports in order."""
     cls = REGISTRY[op]
-    return cls.make(name or f"{op}_{'_'.join(outputs)}", values, _ports(cls.inputs, inputs), _ports(cls.outputs, outputs))
+    return cls.make(
+        name or f"{op}_{'_'.join(outputs)}", values, _ports(cls.inputs, inputs), _ports(cls.outputs, outputs)
+    )
 
 
 def _ports(declared: Sequence[Port], columns: Sequence[str]) -> list[tuple[str, str]]:
@@ -149,7 +153,9 @@ def by_columns(model: Model, rows: Sequence[Row], vectors: str = "dense") -> lis
     """All rows at once by the columns plan."""
     outcome = model._run(table(model, rows), list(model.outputs))
     errors = {error.where["row"]: error for error in outcome.errors()}
-    columns = {name: column_out(outcome.columns[name], given, vectors).to_pylist() for name, given in model.outputs.items()}
+    columns = {
+        name: column_out(outcome.columns[name], given, vectors).to_pylist() for name, given in model.outputs.items()
+    }
 
     def one(n: int) -> Outcome:
         if n + 1 in errors:

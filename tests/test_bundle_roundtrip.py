@@ -223,7 +223,7 @@ def samples(given: Type) -> list[Any]:
 
 def labelled(model: nacre.Model) -> dict[str, Any]:
     """A row that every indexer of the model knows."""
-    row: dict[str, Any] = {name: 1.0 for name in model.inputs}
+    row: dict[str, Any] = dict.fromkeys(model.inputs, 1.0)
     for stage in model.stages:
         if stage.op == "string_indexer":
             row[stage.input_names[0]] = stage.label_lists[0][0]  # type: ignore[attr-defined]
@@ -236,7 +236,9 @@ def test_a_real_forest_scores() -> None:
     row = labelled(model)
     price = model.row(row)["price_prediction"]  # type: ignore[index]
     assert 10 < price < 1000
-    assert bits(model.transform({name: [value] for name, value in row.items()}).column("price_prediction")[0].as_py()) == bits(price)
+    assert bits(
+        model.transform({name: [value] for name, value in row.items()}).column("price_prediction")[0].as_py()
+    ) == bits(price)
 
 
 # Wrong content
@@ -365,7 +367,9 @@ LEAF = '{"type":"leaf","values":[1.0]}'
 
 
 def internal(**split: Any) -> str:
-    return json.dumps({"type": "internal", "split": {"type": "continuous", "featureIndex": 0, "threshold": 0.5, **split}})
+    return json.dumps(
+        {"type": "internal", "split": {"type": "continuous", "featureIndex": 0, "threshold": 0.5, **split}}
+    )
 
 
 def by_category(**split: Any) -> str:
@@ -452,7 +456,25 @@ def places(content: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]
         yield from places(value, (*path, key))
 
 
-STRANGE = [None, True, -1, 0, 2**31, 10**30, 0.5, math.inf, math.nan, "", "x", "__import__('os')", [], [None], [[1]], {}, {"a": 1}]
+STRANGE = [
+    None,
+    True,
+    -1,
+    0,
+    2**31,
+    10**30,
+    0.5,
+    math.inf,
+    math.nan,
+    "",
+    "x",
+    "__import__('os')",
+    [],
+    [None],
+    [[1]],
+    {},
+    {"a": 1},
+]
 
 
 def test_any_value_in_any_place(folder: Path) -> None:
@@ -463,7 +485,9 @@ def test_any_value_in_any_place(folder: Path) -> None:
     alike = {f"tree{n}" for n in range(1, 11)}
     for file in sorted(each for each in folder.rglob("*.json") if each.parent.name not in alike):
         whole = file.read_text()
-        documents = [json.loads(line) for line in whole.splitlines()] if file.name == "tree.json" else [json.loads(whole)]
+        documents = (
+            [json.loads(line) for line in whole.splitlines()] if file.name == "tree.json" else [json.loads(whole)]
+        )
         for number, document in enumerate(documents):
             for place in places(document):
                 for strange in chance.sample(STRANGE, 3):
@@ -522,7 +546,7 @@ def test_texts_of_a_bundle_stay_data() -> None:
         assert not [text for text in HOSTILE if len(text) > 3 and text in source]
         assert "col" not in source
         assert source.isascii()
-    bundles.assert_plans_agree(model, [row, {name: "unseen" for name in names}])
+    bundles.assert_plans_agree(model, [row, dict.fromkeys(names, "unseen")])
 
 
 def test_nothing_left_in_the_fixture(folder: Path) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pytest
 
 import nacre
 import nacre.spark
-from nacre.errors import BundleError, SetupError, UnsupportedError
+from nacre.errors import BundleError, SchemaError, SetupError, UnsupportedError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,3 +90,154 @@ def test_a_folder_that_is_no_saved_model(tmp_path: Path) -> None:
     (tmp_path / "metadata" / "part-00000").write_text("{")
     with pytest.raises(BundleError, match="unreadable metadata"):
         nacre.spark.convert(tmp_path, tmp_path / "model.zip")
+
+
+@pytest.fixture(scope="module")
+def saved(model: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("saved") / "model"
+    model.write().save(str(folder))
+    return folder
+
+
+def test_every_form_of_schema(saved: Path, frame: DataFrame, tmp_path: Path) -> None:
+    text = frame.schema.json()
+    (tmp_path / "schema.json").write_text(text)
+    arrow = pa.schema([("s", pa.large_string()), ("x", pa.float64())])
+    for n, schema in enumerate([frame.schema, frame.schema.jsonValue(), text, tmp_path / "schema.json", arrow]):
+        loaded = nacre.load(nacre.spark.convert(saved, tmp_path / f"{n}.zip", schema=schema))
+        assert {name: str(given) for name, given in loaded.inputs.items()} == {"s": "string", "x": "double"}
+
+
+def test_the_schema_s_types_are_kept(saved: Path, tmp_path: Path) -> None:
+    schema = pa.schema([("s", pa.int32()), ("x", pa.float32())])
+    loaded = nacre.load(nacre.spark.convert(saved, tmp_path / "m.zip", schema=schema))
+    assert {name: str(given) for name, given in loaded.inputs.items()} == {"s": "int", "x": "float"}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    ["no such file", "{", "[1, 2]", "{}", {"fields": 7}, {"fields": [7]}, {"fields": [{"name": "s"}]}, pa.schema([("s", pa.date32())])],
+)  # fmt: skip
+def test_a_schema_that_is_none(saved: Path, tmp_path: Path, schema: Any) -> None:
+    with pytest.raises(SchemaError):
+        nacre.spark.convert(saved, tmp_path / "m.zip", schema=schema)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_single_stage(model: Any, frame: DataFrame, tmp_path: Path) -> None:
+    loaded = nacre.load(nacre.spark.save(model.stages[0], tmp_path / "m.zip", frame))
+    assert loaded.row({"s": "b"}) == {"s": "b", "i": 1.0}
+
+
+def test_nested_pipelines_and_a_transformed_sample(model: Any, frame: DataFrame, tmp_path: Path) -> None:
+    """PySpark saves these itself, under its own class name."""
+    from pyspark.ml import PipelineModel
+
+    nested = PipelineModel([PipelineModel([model]), PipelineModel([])])
+    for n, sample in enumerate((frame, nested.transform(frame))):
+        loaded = nacre.load(nacre.spark.save(nested, tmp_path / f"{n}.zip", sample))
+        assert loaded.row(ROW, ["features"]) == {"features": FEATURES}
+    assert [node.op for node in loaded.bundle.root.walk()].count("pipeline") == 4
+
+
+def test_one_stage_standing_twice(frame: DataFrame, tmp_path: Path) -> None:
+    """The same estimator at two places of a pipeline has one uid; a bundle's folders need two names."""
+    from pyspark.ml import Pipeline
+    from pyspark.ml.feature import Imputer
+
+    imputer = Imputer(inputCol="x", outputCol="x")
+    fitted = Pipeline(stages=[imputer, imputer]).fit(frame)
+    loaded = nacre.load(nacre.spark.save(fitted, tmp_path / "m.zip", frame))
+    assert [stage.op for stage in loaded.stages] == ["imputer", "imputer"]
+    assert loaded.row({"x": None}) == {"x": 2.0}
+
+
+def test_the_best_of_tuned_models(frame: DataFrame, model: Any, tmp_path: Path) -> None:
+    """A tuning model is written as its best model, under its own uid."""
+    from pyspark.ml.evaluation import RegressionEvaluator
+    from pyspark.ml.linalg import Vectors
+    from pyspark.ml.regression import DecisionTreeRegressor
+    from pyspark.ml.tuning import CrossValidatorModel, TrainValidationSplitModel
+
+    features = model.transform(frame)
+    tree = DecisionTreeRegressor(featuresCol="features", labelCol="x")
+    best = tree.fit(features)
+    evaluator = RegressionEvaluator(labelCol="x")
+    shared = {"estimator": tree, "estimatorParamMaps": [{}], "evaluator": evaluator}
+    for tuned in (CrossValidatorModel(best, [0.5]), TrainValidationSplitModel(best, [0.5])):
+        tuned._set(**shared)
+        loaded = nacre.load(nacre.spark.save(tuned, tmp_path / f"{tuned.uid}.zip", features))
+        assert [stage.name for stage in loaded.stages] == [tuned.uid]
+        assert loaded.row({"features": FEATURES}) == {
+            "features": FEATURES,
+            "prediction": best.predict(Vectors.dense(FEATURES)),
+        }
+
+
+def test_a_raw_vector_s_size_comes_from_a_row(spark: SparkSession, tmp_path: Path) -> None:
+    from pyspark.ml.feature import VectorAssembler
+    from pyspark.ml.linalg import Vectors
+
+    frame = spark.createDataFrame([(Vectors.dense([1.0, 2.0]), 3.0)], ["v", "x"])
+    assembler = VectorAssembler(inputCols=["v", "x"], outputCol="features")
+    loaded = nacre.load(nacre.spark.save(assembler, tmp_path / "m.zip", frame))
+    assert str(loaded.inputs["v"]) == "vector[2]"
+    assert loaded.row({"v": (1.0, 2.0), "x": 3.0}, ["features"]) == {"features": (1.0, 2.0, 3.0)}
+    with pytest.raises(SetupError, match="Spark cannot transform the sample.*Encountered empty dataframe") as caught:
+        nacre.spark.save(assembler, tmp_path / "empty.zip", frame.limit(0))
+    assert "\n" not in str(caught.value)
+
+
+def test_all_that_stands_in_the_way_is_told_at_once(model: Any, frame: DataFrame, tmp_path: Path) -> None:
+    """In nested pipelines, too; and a stage that has an op but no form for its settings."""
+    from pyspark.ml import PipelineModel
+    from pyspark.ml.feature import SQLTransformer, StandardScaler
+
+    idle = StandardScaler(inputCol="features", outputCol="same", withMean=False, withStd=False)
+    idle = idle.fit(model.transform(frame))
+    unknown = SQLTransformer(statement="SELECT * FROM __THIS__")
+    with pytest.raises(UnsupportedError) as caught:
+        nacre.spark.save(PipelineModel([model, PipelineModel([unknown]), idle]), tmp_path / "m.zip", frame)
+    assert f"{unknown.uid} (org.apache.spark.ml.feature.SQLTransformer)" in str(caught.value.got)
+    assert f"{idle.uid} (org.apache.spark.ml.feature.StandardScalerModel): a StandardScaler that does nothing" in str(
+        caught.value.got
+    )
+
+
+def test_a_saved_model_that_is_damaged(saved: Path, tmp_path: Path) -> None:
+    spoilt = tmp_path / "spoilt"
+    shutil.copytree(saved, spoilt)
+    stage = next((spoilt / "stages").glob("0_*"))
+    for part in (stage / "data").glob("part-*"):
+        part.write_bytes(b"PAR1")
+    with pytest.raises(UnsupportedError, match="unreadable"):
+        nacre.spark.convert(spoilt, tmp_path / "m.zip")
+    shutil.rmtree(stage / "data")
+    with pytest.raises(UnsupportedError, match="without its data"):
+        nacre.spark.convert(spoilt, tmp_path / "m.zip")
+    shutil.rmtree(stage)
+    with pytest.raises(BundleError, match="not a saved Spark model"):
+        nacre.spark.convert(spoilt, tmp_path / "m.zip")
+    assert not (tmp_path / "m.zip").exists()
+
+
+def test_a_session_on_a_cluster_needs_staging(model: Any, frame: DataFrame, tmp_path: Path) -> None:
+    """A path local to the driver would be written to the workers' disks."""
+
+    class Remote:
+        """A frame whose session is not local, as Spark Connect's have no SparkContext."""
+
+        columns = frame.columns
+        schema = frame.schema
+        sparkSession = object()  # noqa: N815 - PySpark's own spelling
+
+    with pytest.raises(SetupError, match="a staging folder is needed"):
+        nacre.spark.save(model.stages[0], tmp_path / "m.zip", _with_output(Remote(), model))
+    assert nacre.spark.save(model, tmp_path / "m.zip", frame, staging=tmp_path / "staging").exists()
+    assert not list((tmp_path / "staging").iterdir())
+
+
+def _with_output(remote: Any, model: Any) -> Any:
+    """Already transformed, so that nothing has to run."""
+    remote.columns = [*remote.columns, "i"]
+    return remote

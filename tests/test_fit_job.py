@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import importlib.util
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -113,13 +114,47 @@ def test_a_header_that_is_expected(spark: SparkSession, spec: fit.Spec, tmp_path
     [
         ("M,,0.3,0.1,0.5,0.2,0.1,0.15,15", "null"),
         (",0.4,0.3,0.1,0.5,0.2,0.1,0.15,15", "NULL"),
-        ("M,0.4,0.3,0.1,0.5,0.2,0.1,0.15,", "without its label"),
+        ("M,0.4,0.3,0.1,0.5,0.2,0.1,0.15,", "without its label: expected a number, got null, at row 61, field rings"),
     ],
 )
 def test_nulls_are_refused(spark: SparkSession, spec: fit.Spec, tmp_path: Path, line: str, told: str) -> None:
     frame = fit.read_input(spark, source(tmp_path, [*GOOD, line]), spec.schema)
     with pytest.raises(RowError, match=told):
         fit.fit(spec, frame, 0.8, 0)
+
+
+def test_every_refusal_names_the_file(spark: SparkSession, spec: fit.Spec, tmp_path: Path) -> None:
+    """Nothing is written before all rows have been fitted and transformed."""
+    for line in ("M,,0.3,0.1,0.5,0.2,0.1,0.15,15", "M,0.4,0.3,0.1,0.5,0.2,0.1,0.15,"):
+        path = source(tmp_path, [*GOOD, line])
+        with pytest.raises(RowError) as caught:
+            run(spark, spec, path, tmp_path / "out")
+        assert caught.value.where["file"] == path
+        assert not (tmp_path / "out").exists()
+
+
+def run(spark: SparkSession, spec: fit.Spec, path: str, out: Path) -> dict[str, str]:
+    options = {"header": False, "form": "auto", "split": 0.8, "seed": 0, "staging": None, "reference": False}
+    return fit.run(spark, spec, path, str(out), **options)  # type: ignore[arg-type]
+
+
+def test_an_input_that_cannot_be_read(spark: SparkSession, spec: fit.Spec, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.parquet"
+    broken.write_bytes(b"PAR1 and no more")
+    for path in (str(tmp_path / "missing.csv"), str(tmp_path / "missing.parquet"), str(broken)):
+        with pytest.raises(SetupError) as caught:
+            fit.read_input(spark, path, spec.schema)
+        assert caught.value.where["file"] == path
+        assert "\n" not in str(caught.value)
+
+
+def test_a_spec_whose_columns_are_not_there(spark: SparkSession, spec: fit.Spec, tmp_path: Path) -> None:
+    path = source(tmp_path, GOOD)
+    for wrong in (replace(spec, label="ring"), replace(spec, features="feature")):
+        with pytest.raises(SetupError) as caught:
+            run(spark, wrong, path, tmp_path / "out")
+        assert caught.value.expected in ("ring", "feature")
+        assert not (tmp_path / "out").exists()
 
 
 def test_parquet_is_read_by_its_schema(spark: SparkSession, spec: fit.Spec, tmp_path: Path) -> None:

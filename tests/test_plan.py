@@ -71,7 +71,10 @@ def number_types() -> st.SearchStrategy[Type]:
 @st.composite
 def string_indexer(draw: Draw, words: dict[str, str], wild: bool = True) -> Drawn:
     count = draw(st.integers(1, 2))
-    kinds = {f"x{n}": draw(st.sampled_from([*NUMBERS, "string"]).filter(lambda b: b != "boolean").map(Type)) for n in range(count)}
+    kinds = {
+        f"x{n}": draw(st.sampled_from([*NUMBERS, "string"]).filter(lambda b: b != "boolean").map(Type))
+        for n in range(count)
+    }
     labels = {n: draw(st.lists(texts, max_size=8)) for n in range(count)}
     held = {"labels_length": count, "labels_array_{n}": labels, **words}
     return [bundles.node("string_indexer", held, list(kinds), [f"i{n}" for n in range(count)])], kinds
@@ -124,7 +127,12 @@ def min_max_scaler(draw: Draw, words: dict[str, str], wild: bool = True) -> Draw
 def imputer(draw: Draw, words: dict[str, str], wild: bool = True) -> Drawn:
     base = draw(st.sampled_from([None, "double", "float", *INTEGERS]))
     number = doubles if wild else finite
-    held = {"surrogate_value": draw(number), "missing_value": draw(st.just(math.nan) | number), "strategy": "mean", "nacre.input_type": base}
+    held = {
+        "surrogate_value": draw(number),
+        "missing_value": draw(st.just(math.nan) | number),
+        "strategy": "mean",
+        "nacre.input_type": base,
+    }
     kind = draw(number_types()) if base is None else Type(base)
     column = draw(st.sampled_from(["x", "filled"])) if wild else "filled"
     return [bundles.node("imputer", held, ["x"], [column])], {"x": kind}
@@ -147,8 +155,6 @@ def categorical(draw: Draw) -> tuple[Any, ...]:
     count = draw(st.integers(2, 6))
     stored = draw(st.sets(st.integers(0, count - 1), min_size=1, max_size=count - 1))
     return draw(features), tuple(map(float, sorted(stored))), draw(st.booleans()), count
-
-
 
 
 def grown(wild: bool) -> st.SearchStrategy[Any]:
@@ -195,9 +201,20 @@ def pipeline(draw: Draw, words: dict[str, str], wild: bool = True) -> Drawn:
     ]  # fmt: skip
     labels = {"labels_length": 1, "labels_array_{n}": {0: LABELS}, **policy("handle_invalid")}
     second = [
-        bundles.node("imputer", {"surrogate_value": draw(doubles if wild else finite), "strategy": "mean", "nacre.input_type": base}, ["x"], [filled]),
+        bundles.node(
+            "imputer",
+            {"surrogate_value": draw(doubles if wild else finite), "strategy": "mean", "nacre.input_type": base},
+            ["x"],
+            [filled],
+        ),
         bundles.node("string_indexer", labels, [filled], ["i"]),
-        bundles.node("one_hot_encoder", {"category_sizes": [2], "drop_last": False, "handle_invalid": "keep"}, ["i"], ["iv"], "third"),
+        bundles.node(
+            "one_hot_encoder",
+            {"category_sizes": [2], "drop_last": False, "handle_invalid": "keep"},
+            ["i"],
+            ["iv"],
+            "third",
+        ),
     ]
     encoded = {"bv": vector(2 + (keep == "keep")), "xv": vector(3 + (keep == "keep")), "iv": vector(3)}
     parts = {"early": vector(2), **encoded, "b": DOUBLE, filled: DOUBLE, "s": DOUBLE}
@@ -207,7 +224,11 @@ def pipeline(draw: Draw, words: dict[str, str], wild: bool = True) -> Drawn:
         bundles.node("string_indexer", texts, ["text"], ["s"], "texts"),
         bundles.node("vector_assembler", {"input_shapes": shapes, **policy("nacre.handle_invalid")}, list(parts), ["all"], "last"),
     ]  # fmt: skip
-    nodes = [bundles.nested(*first, name="first"), bundles.nested(bundles.nested(*second, name="inner"), name="outer"), *last]
+    nodes = [
+        bundles.nested(*first, name="first"),
+        bundles.nested(bundles.nested(*second, name="inner"), name="outer"),
+        *last,
+    ]
     return nodes, {"x": Type(base), "text": STRING}
 
 
@@ -240,7 +261,9 @@ def models(draw: Draw, op: str, mode: str, words: dict[str, str]) -> tuple[Model
     return Model(bundles.pipeline(*nodes, types=kinds), mode), draw(st.lists(row, min_size=1, max_size=10))
 
 
-settings.register_profile("plans", deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
+settings.register_profile(
+    "plans", deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None
+)
 PLANS = settings.get_profile("plans")
 
 
@@ -279,7 +302,7 @@ def test_whole_tables(op: str, data: st.DataObject) -> None:
     for row in rows:
         raw = [row[name] for name in model.inputs]
         positional = [tuple(x.toArray().tolist()) if isinstance(x, SparseVector) else x for x in raw]
-        assert attempt(lambda: single(positional)) == attempt(lambda row=row: chosen(model, row, last))  # type: ignore[misc]
+        assert attempt(lambda given=positional: single(given)) == attempt(lambda row=row: chosen(model, row, last))  # type: ignore[misc]
 
 
 def chosen(model: Model, row: dict[str, Any], column: str) -> Any:

@@ -76,7 +76,9 @@ def test_what_a_foreign_assembler_leaves_open(tmp_path: Path) -> None:
 def test_long_and_odd_values(tmp_path: Path) -> None:
     """Long lists are cut; bytes, nested tensors and control characters do not break the terminal."""
     bad = "\x1b[2Jred\nline"
-    node = bundles.node("string_indexer", {"labels_length": 1, "labels_array_{n}": {0: [bad] * 100}}, [bad], ["out"], "indexer")
+    node = bundles.node(
+        "string_indexer", {"labels_length": 1, "labels_array_{n}": {0: [bad] * 100}}, [bad], ["out"], "indexer"
+    )
     node.attributes["bytes"] = Value("scalar", "byte_string", b"\x00\xff")
     node.attributes["tensors"] = Value("list", "tensor", [Value("tensor", "double", [1.0], (1,))])
     node.attributes["empty"] = Value("scalar", None, None)
@@ -97,7 +99,9 @@ def test_real_bundles(name: str) -> None:
 def test_nothing_is_built(tmp_path: Path) -> None:
     """A tree that no model could be built of still shows."""
     folder = bundles.unpacked(ALL, tmp_path / "m")
-    bundles.edit(folder / "root/encoder.node/model.json", lambda c: c["attributes"].update(category_sizes={"string": "x"}))
+    bundles.edit(
+        folder / "root/encoder.node/model.json", lambda c: c["attributes"].update(category_sizes={"string": "x"})
+    )
     assert 'category_sizes = "x"' in describe(folder)
     with pytest.raises(BundleError):
         nacre.load(folder)

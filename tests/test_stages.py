@@ -16,7 +16,6 @@ from pyspark.ml.linalg import SparseVector
 import nacre
 from nacre.bundle import new_bundle, read, write
 from nacre.bundle.values import Shape, pack
-from nacre.plan.model import Model
 from nacre.plan.types import Type
 from nacre.stages import REGISTRY
 from tests import bundles
@@ -26,6 +25,7 @@ from tests.oracle.mleap import OracleError
 from tests.test_plan import PLANS, STRATEGIES, combinations, values
 
 if TYPE_CHECKING:
+    from nacre.plan.model import Model
     from tests.oracle.mleap import Mleap
 
 Row = dict[str, Any]
@@ -53,7 +53,9 @@ def asked(oracle: Mleap, path: Path, model: Model, rows: list[Row]) -> list[Any]
 
 
 def plain(value: Any) -> Any:
-    return tuple(value.dense()) if isinstance(value, frames.Sparse) else tuple(value) if isinstance(value, list) else value
+    return (
+        tuple(value.dense()) if isinstance(value, frames.Sparse) else tuple(value) if isinstance(value, list) else value
+    )
 
 
 def assert_same_as_jvm(oracle: Mleap, path: Path, rows: list[Row]) -> None:

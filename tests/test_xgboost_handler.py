@@ -420,7 +420,7 @@ def test_any_bytes_are_rows_or_a_415(body: bytes, kind: str) -> None:
     try:
         inputs.parse(kind, framed, FEATURES, compat=False)
     except RequestError as error:
-        assert error.status == 415  # noqa: PT017  both outcomes are right
+        assert error.status == 415
 
 
 @pytest.mark.parametrize(

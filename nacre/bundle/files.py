@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import Any
 
 from nacre.errors import BundleError
 
@@ -100,7 +100,12 @@ def open_bundle(path: str | os.PathLike[str], limits: Limits = LIMITS) -> Bundle
             "broken or truncated zip", expected="a complete zip archive", got=f"{path.stat().st_size} bytes without "
             "an end record", file=str(path), fix="Copy or write the bundle again",
         )  # fmt: skip
-    raise BundleError("not a bundle", expected="a zip, a tar.gz or a directory", got=f"bytes {start[:4]!r}" if start else "an empty file", file=str(path))
+    raise BundleError(
+        "not a bundle",
+        expected="a zip, a tar.gz or a directory",
+        got=f"bytes {start[:4]!r}" if start else "an empty file",
+        file=str(path),
+    )
 
 
 def _checked(source: str, entries: Iterable[tuple[str, int]], packed: int | None, limits: Limits) -> dict[str, int]:
@@ -207,13 +212,13 @@ def _open_tar(path: Path, limits: Limits, gzipped: bool) -> BundleFiles:
 class _Meter(io.RawIOBase):
     """A stream that refuses to give more than a bundle may hold, headers included."""
 
-    def __init__(self, stream: IO[bytes], path: Path, limits: Limits):
+    def __init__(self, stream: Any, path: Path, limits: Limits):
         self.stream, self.path, self.limits = stream, path, limits
         self.packed = path.stat().st_size
         self.total = 0
 
     def read(self, size: int = -1) -> bytes:
-        part = self.stream.read(size)
+        part: bytes = self.stream.read(size)
         self.total += len(part)
         if self.total > self.limits.total_bytes:
             at_most = f"at most {self.limits.total_bytes} bytes"

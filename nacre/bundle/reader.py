@@ -92,8 +92,8 @@ class _Reader:
             # A slash would let each level list all levels below it, and the walk double with every level.
             if "/" in name or f"{node.path}/{name}.node/model.json" not in self.files:
                 raise BundleError(
-                    "the pipeline lacks a node", expected=f"{node.path}/{name}.node", got=f"no folder of the name {name}",
-                    file=where, field="nodes",
+                    "the pipeline lacks a node", expected=f"{node.path}/{name}.node",
+                    got=f"no folder of the name {name}", file=where, field="nodes",
                 )  # fmt: skip
         return [self.node(f"{node.path}/{name}.node", name) for name in names]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -87,10 +87,14 @@ def _from_pandas(frame: Any) -> pa.Table:
         series = frame[name]
         floats = isinstance(series.dtype, np.dtype) and series.dtype.kind == "f"
         try:
-            arrays[str(name)] = pa.array(series.to_numpy(), from_pandas=False) if floats else pa.Array.from_pandas(series)
+            arrays[str(name)] = (
+                pa.array(series.to_numpy(), from_pandas=False) if floats else pa.Array.from_pandas(series)
+            )
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
             nulls = series.isna()
-            arrays[str(name)] = _odd_array(str(name), [None if null else x for x, null in zip(series, nulls, strict=True)])
+            arrays[str(name)] = _odd_array(
+                str(name), [None if null else x for x, null in zip(series, nulls, strict=True)]
+            )
     return pa.table(arrays)
 
 
@@ -173,15 +177,19 @@ def _lists(array: pa.Array, name: str, wanted: Type) -> pa.Array:
         raise SchemaError("column of another type", expected=f"{name}: {wanted}", got=str(kind), field=name) from None
 
 
+def _takes(item: pa.DataType) -> bool:
+    """Whether lists of such items may be vectors; lists of nothing but nulls or nothing at all have no type."""
+    return pa.types.is_integer(item) or pa.types.is_floating(item) or pa.types.is_null(item)  # type: ignore[no-any-return]
+
+
 def _vectors(array: pa.Array, name: str, wanted: Type) -> Vectors:
     null = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else None
     if pa.types.is_struct(array.type) and {field.name for field in array.type} >= {"type", "size", "indices", "values"}:
         return _from_udt(array, name, wanted, null)
     kind = array.type
     lists = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
-    if not lists or not (pa.types.is_integer(kind.value_type) or pa.types.is_floating(kind.value_type)):
-        if not lists or not pa.types.is_null(kind.value_type):
-            raise SchemaError("column of another type", expected=f"{name}: {wanted}", got=str(kind), field=name)
+    if not lists or not _takes(kind.value_type):
+        raise SchemaError("column of another type", expected=f"{name}: {wanted}", got=str(kind), field=name)
     size = wanted.size or 0
     lengths = pc.list_value_length(array).fill_null(size).to_numpy()
     _same_size(lengths, size, name)
@@ -230,7 +238,9 @@ def _from_udt(array: pa.StructArray, name: str, wanted: Type, null: Bools | None
     at = indices[sparse[index_rows]], live[index_rows[sparse[index_rows]]]
     entries[at] = True
     matrix[at] = values[sparse[rows]]
-    matrix[:, live[~sparse]] = values[~sparse[rows]].reshape(-1, size).T if size else np.empty((0, int((~sparse).sum())))
+    matrix[:, live[~sparse]] = (
+        values[~sparse[rows]].reshape(-1, size).T if size else np.empty((0, int((~sparse).sum())))
+    )
     return ExplicitVectors(matrix, null, is_sparse, entries)
 
 

@@ -174,7 +174,9 @@ class RowCode:
         """The name of a number as a double, as Spark casts integers and booleans first; None stays None."""
         if ref.base in ("double", "float"):
             return ref.name
-        return self.let(f"{ref.name} if {ref.name} is None else float({ref.name})" if ref.nullable else f"float({ref.name})", "d")
+        return self.let(
+            f"{ref.name} if {ref.name} is None else float({ref.name})" if ref.nullable else f"float({ref.name})", "d"
+        )
 
     def total(self, terms: Sequence[str]) -> str:
         """The sum of source terms in order, starting from 0.0, in lines short enough for Python's parser."""

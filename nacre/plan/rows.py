@@ -155,7 +155,7 @@ def caster(column: str, wanted: Type) -> Callable[[Any], Any]:
     def to_number(value: Any) -> Any:
         if value is None:
             return None
-        if isinstance(value, str) or getattr(value, "ndim", 0) or not hasattr(value, "__float__"):
+        if isinstance(value, str) or getattr(value, "ndim", None) or not hasattr(value, "__float__"):
             raise wrong(value)
         try:
             number = float(value)

@@ -17,7 +17,7 @@ WORDS = {base: word for word, base in NAMES.items()}
 VECTOR_CLASS = "org.apache.spark.ml.linalg.VectorUDT"
 
 
-def from_spark_json(schema: Mapping[str, Any]) -> dict[str, Type]:
+def from_spark_json(schema: Any) -> dict[str, Type]:
     """Column types of a Spark schema (``df.schema.jsonValue()``). Columns of types no stage takes are left out."""
     if not isinstance(schema, Mapping) or not isinstance(schema.get("fields"), list):
         raise SchemaError("not a Spark schema", expected='{"type": "struct", "fields": […]}', got=schema)

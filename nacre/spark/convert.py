@@ -113,6 +113,12 @@ class _Expander:
 
 
 def _pipeline(name: str, children: list[Node]) -> Node:
+    taken: set[str] = set()
+    for child in children:  # the same stage may stand in a pipeline twice
+        plain, n = child.name, 2
+        while child.name in taken:
+            child.name, n = f"{plain}_{n}", n + 1
+        taken.add(child.name)
     node = Pipeline.make(name, {"nodes": [child.name for child in children]}, [], [])
     node.children = children
     return node

@@ -5,14 +5,16 @@ from __future__ import annotations
 import runpy
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nacre.bundle import read, write
-from nacre.errors import RowError, SchemaError, SetupError
+from nacre.errors import NacreError, RowError, SchemaError, SetupError
 from nacre.spark.save import save
+from nacre.spark.sparkerrors import is_sparks, root_cause
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -55,20 +57,35 @@ def read_input(spark: SparkSession, path: str, schema: str, header: bool = False
     from pyspark.sql.types import StructType
 
     declared = StructType.fromDDL(schema)
-    if form == "parquet" or (form == "auto" and _is_parquet(path)):
-        frame = spark.read.parquet(path)
-        _check_types(frame, declared, path)
-        frame = frame.select(*declared.names)
-    else:
-        with_corrupt = StructType.fromDDL(f"{schema.strip()}, {CORRUPT} STRING")
-        reader = spark.read.schema(with_corrupt).option("columnNameOfCorruptRecord", CORRUPT).option("header", header)
-        frame = reader.csv(path).cache()  # cached, so that the corrupt column is filled whatever is asked for
-        _check_records(frame, declared.names, path)
-        frame = frame.drop(CORRUPT)
-    frame = frame.withColumn(ROW, F.monotonically_increasing_id()).cache()
-    if frame.isEmpty():
-        raise SetupError("the input is empty", expected="at least one row", got="none", file=path)
+    with _reading(path):
+        if form == "parquet" or (form == "auto" and _is_parquet(path)):
+            frame = spark.read.parquet(path)
+            _check_types(frame, declared, path)
+            frame = frame.select(*declared.names)
+        else:
+            with_corrupt = StructType.fromDDL(f"{schema.strip()}, {CORRUPT} STRING")
+            reader = spark.read.schema(with_corrupt).option("columnNameOfCorruptRecord", CORRUPT)
+            # cached, so that the corrupt column is filled whatever is asked for
+            frame = reader.option("header", header).csv(path).cache()
+            _check_records(frame, declared.names, path)
+            frame = frame.drop(CORRUPT)
+        frame = frame.withColumn(ROW, F.monotonically_increasing_id()).cache()
+        if frame.isEmpty():
+            raise SetupError("the input is empty", expected="at least one row", got="none", file=path)
     return frame
+
+
+@contextmanager
+def _reading(path: str) -> Iterator[None]:
+    """Spark's own errors while it reads `path`, such as a file that is not there, as one sentence."""
+    try:
+        yield
+    except Exception as error:
+        if is_sparks(error):
+            raise SetupError(
+                "cannot read the input", expected="CSV or Parquet", got=root_cause(error), file=path
+            ) from error
+        raise
 
 
 def _is_parquet(path: str) -> bool:
@@ -108,29 +125,30 @@ def _check_records(frame: DataFrame, names: list[str], path: str) -> None:
 
 def fit(spec: Spec, frame: DataFrame, split: float, seed: int) -> tuple[Any, DataFrame, DataFrame, DataFrame]:
     """Fit on all rows; (model, all rows transformed, train, validation)."""
-    from pyspark.errors import PySparkException
-
-    if not frame.filter(frame[spec.label].isNull()).isEmpty():
-        raise RowError(
-            "a row without its label", expected="a number", got=None, field=spec.label, fix="Remove such rows"
-        )
+    _check_labels(spec, frame)
     try:
         model = spec.pipeline().fit(frame)
         transformed = model.transform(frame).cache()
         transformed.count()
     except Exception as error:
-        if isinstance(error, PySparkException) or type(error).__name__ == "Py4JJavaError":
+        if is_sparks(error):
             raise RowError(f"Spark could not fit or transform the data: {root_cause(error)}") from error
         raise
+    if spec.features not in transformed.columns:
+        got = transformed.columns
+        raise SetupError("the pipeline does not make its features", expected=spec.features, got=got, field="FEATURES")
     train, validation = transformed.randomSplit([split, 1.0 - split], seed)
     return model, transformed, train, validation
 
 
-def root_cause(error: Exception) -> str:
-    """The innermost sentence of a Spark error: what a user can act on, without the stack."""
-    lines = str(getattr(error, "java_exception", None) or error).splitlines()
-    causes = [line.strip() for line in lines if line.strip().startswith("Caused by:")]
-    return (causes[-1] if causes else next((line for line in lines if line.strip()), type(error).__name__))[:500]
+def _check_labels(spec: Spec, frame: DataFrame) -> None:
+    if spec.label not in frame.columns:
+        raise SetupError("the label is not in the schema", expected=spec.label, got=frame.columns, field="LABEL")
+    missing = frame.filter(frame[spec.label].isNull()).select(ROW).first()
+    if missing is not None:
+        row = frame.filter(frame[ROW] < missing[ROW]).count() + 1
+        fix = "Remove such rows"
+        raise RowError("a row without its label", expected="a number", got="null", row=row, field=spec.label, fix=fix)
 
 
 def write_training(frame: DataFrame, spec: Spec, folder: str) -> None:
@@ -150,7 +168,10 @@ def run(
 ) -> dict[str, str]:  # fmt: skip
     """The whole job. Returns what was written, by name."""
     frame = read_input(spark, source, spec.schema, header, form)
-    model, transformed, train, validation = fit(spec, frame, split, seed)
+    try:
+        model, transformed, train, validation = fit(spec, frame, split, seed)
+    except NacreError as error:
+        raise error.at(file=source) from error.__cause__
     output = output.rstrip("/")
     written = {"bundle": f"{output}/features.zip", "model": f"{output}/features/model.tar.gz"}
     _save(spark, model, frame.drop(ROW), list(written.values()), staging)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from nacre.errors import SetupError
 from nacre.plan.sparkschema import VECTOR_CLASS
 from nacre.spark.convert import convert
+from nacre.spark.sparkerrors import is_sparks, root_cause
 
 if TYPE_CHECKING:
     import os
@@ -45,7 +46,7 @@ def save(
 def _schema(model: Any, sample: Any) -> dict[str, Any]:
     """Spark's schema JSON of the transformed sample, with the sizes of raw vectors filled in from its first row."""
     made = _outputs(model)
-    frame = sample if made and made <= set(sample.columns) else model.transform(sample)
+    frame = sample if made and made <= set(sample.columns) else _transformed(model, sample)
     schema: dict[str, Any] = json.loads(frame.schema.json())
     unsized = [
         field
@@ -61,6 +62,17 @@ def _schema(model: Any, sample: Any) -> dict[str, Any]:
             if first[field["name"]] is not None:
                 field["metadata"] = {"ml_attr": {"num_attrs": int(first[field["name"]].size)}}
     return schema
+
+
+def _transformed(model: Any, sample: Any) -> Any:
+    try:
+        return model.transform(sample)
+    except Exception as error:
+        if is_sparks(error):
+            raise SetupError(
+                "Spark cannot transform the sample", expected="rows as the model was fitted on", got=root_cause(error)
+            ) from error
+        raise
 
 
 def _outputs(model: Any) -> set[str]:

@@ -182,7 +182,13 @@ def read_parquet(folder: Path, uid: str) -> pa.Table:
             file=str(folder),
             node=uid,
         )
-    return pa.concat_tables([pq.ParquetFile(part).read() for part in parts])
+    try:
+        return pa.concat_tables([pq.ParquetFile(part).read() for part in parts])
+    except (pa.ArrowInvalid, OSError) as error:
+        raise BundleError(
+            "unreadable data of a saved Spark model", expected="Parquet part files", got=str(error), file=str(folder),
+            node=uid,
+        ) from error  # fmt: skip
 
 
 def _numbers(value: Any) -> Any:

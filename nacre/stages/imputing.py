@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nacre.bundle.node import Node
     from nacre.spark.saved import Saved
 
+
 @stage
 class Imputer(Stage):
     """Null, and the missing value, become the surrogate.

@@ -110,8 +110,9 @@ class StandardScaler(VectorStage):
 
     def _flat(self, i: int) -> bool:
         """Where MLeap writes 0.0 for a constant entry, whatever comes; it does so only when it also subtracts."""
-        mean_and_std = self.shifts is not None and self.factors is not None
-        return self.context.mleap and mean_and_std and self.factors[i] == 0.0
+        if not self.context.mleap or self.shifts is None or self.factors is None:
+            return False
+        return self.factors[i] == 0.0
 
     def scale_row(self, code: RowCode, i: int, x: str) -> str:
         if self._flat(i):

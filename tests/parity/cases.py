@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 NAN, INF = math.nan, math.inf
 TINY = 5e-324
-TEXTS = ["a", "b", "", "é😀", "a", 'q"\'\n{x}', "nan", "unseen", None, " a", "A", "b"]
+TEXTS = ["a", "b", "", "é😀", "a", "q\"'\n{x}", "nan", "unseen", None, " a", "A", "b"]
 NUMBERS = [0.0, -0.0, 1.5, NAN, INF, -INF, None, 1e10, 1e-5, TINY, -1.5, 0.1]
 
 
@@ -54,7 +54,7 @@ def indexers(policy: str) -> Callable[[], Sequence[Any]]:
 
 
 LABELS: Columns = {
-    "s": ("string", ["a", "b", "", "é😀", "a", 'q"\'\n{x}', "nan"]),
+    "s": ("string", ["a", "b", "", "é😀", "a", "q\"'\n{x}", "nan"]),
     "d": ("double", [0.0, -0.0, 1.5, NAN, 1e10, 1e-5, TINY]),
     "i": ("int", [0, -1, 7, 2**31 - 1, 10000000, 0, 0]),
     "f": ("float", [0.1, -0.0, INF, 1e10, 16777216.0, 0.001, 0.1]),
@@ -137,7 +137,7 @@ def parts() -> Columns:
         ),
         "wide": (
             ("vector", 8),
-            wide(8, {}, {7: 1.0}, {0: 1.0, 3: -0.0}, {}, {}, {}, {}, {}, {1: 2.0}, None, {}, {i: 1.0 for i in range(8)}),
+            wide(8, {}, {7: 1.0}, {0: 1.0, 3: -0.0}, {}, {}, {}, {}, {}, {1: 2.0}, None, {}, dict.fromkeys(range(8), 1.0)),
         ),
     }  # fmt: skip
 
@@ -386,7 +386,7 @@ def cases() -> dict[str, list[Case]]:
     """op -> its cases."""
     words = ("error", "skip", "keep")
     random = {"v": (("vector", 4), random_vectors(24, 4, 3))}
-    found = {
+    return {
         "string_indexer": [Case(word, indexers(word), LABELS, LABELLED) for word in words],
         "one_hot_encoder": [
             Case(f"{word}-{'drop' if drop else 'all'}", encoders(word, drop), INDEXES, INDEXED)
@@ -414,4 +414,3 @@ def cases() -> dict[str, list[Case]]:
         "gbt_regression": [Case("categories", boosted, GROWN, FELLED)],
         "pipeline": [Case("nested", nested_pipelines, GROWN, FELLED)],
     }
-    return found

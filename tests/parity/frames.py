@@ -24,7 +24,9 @@ def rows_of(columns: Columns) -> list[dict[str, Any]]:
     count = max(len(values) for _, values in columns.values())
     lists = {name: list(values) * (count if len(values) == 1 else 1) for name, (_, values) in columns.items()}
     assert {len(values) for values in lists.values()} == {count}, {name: len(v) for name, v in lists.items()}
-    return [{**dict(zip(lists, row, strict=True)), NUMBER: n} for n, row in enumerate(zip(*lists.values(), strict=True))]
+    return [
+        {**dict(zip(lists, row, strict=True)), NUMBER: n} for n, row in enumerate(zip(*lists.values(), strict=True))
+    ]
 
 
 def schema_of(columns: Columns) -> Any:

@@ -14,7 +14,6 @@ import pytest
 import nacre
 from nacre.bundle import read
 from nacre.plan import forest
-from nacre.plan.model import Model
 from nacre.spark.save import save
 from nacre.stages import REGISTRY
 from tests import bundles
@@ -24,6 +23,8 @@ from tests.parity.frames import NUMBER, Transformed, frame_of, rows_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+    from nacre.plan.model import Model
 
 CASES = cases()
 NAMES = [(op, case.name) for op, of_op in CASES.items() for case in of_op]
@@ -39,7 +40,7 @@ class Prepared:
     model: Model
     rows: list[dict[str, Any]]
     types: list[tuple[str, str]]
-    spark: list[dict[str, Any] | None | str]
+    spark: list[dict[str, Any] | str | None]
     """A scored row, None for a dropped one, "failed" for one that Spark refuses."""
 
 
@@ -135,7 +136,9 @@ def sum_bound(model: Model, column: str, row: dict[str, Any]) -> float | None:
     if stage.exact == "bit for bit":
         return None
     features = model.row(row)[stage.input_names[0]]  # type: ignore[index]
-    terms = [plan.walker()(features) * weight for plan, weight in zip(stage.forest.plans, stage.tree_weights, strict=True)]  # type: ignore[attr-defined]
+    terms = [
+        plan.walker()(features) * weight for plan, weight in zip(stage.forest.plans, stage.tree_weights, strict=True)
+    ]  # type: ignore[attr-defined]
     return RELATIVE * math.fsum(map(abs, terms))
 
 
