@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 import re
+from importlib import import_module
 from typing import Any, NoReturn
 
-orjson: Any
 try:
-    import orjson
+    orjson: Any = import_module("orjson")
 except ImportError:  # an optional extra: the standard library reads the same values, more slowly
     orjson = None
 
