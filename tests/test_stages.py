@@ -22,7 +22,9 @@ from tests import bundles
 from tests.bundles import bits
 from tests.oracle import frames
 from tests.oracle.mleap import OracleError
-from tests.test_plan import PLANS, STRATEGIES, combinations, values
+from tests.plans import STRATEGIES
+from tests.plans.base import values
+from tests.test_plan import PLANS, combinations
 
 if TYPE_CHECKING:
     from nacre.plan.model import Model
