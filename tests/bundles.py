@@ -176,7 +176,9 @@ def array(values: Sequence[Any], given: Type) -> pa.Array:
     """Python values as an Arrow column of a type, vectors (tuples, or pyspark's own) as Spark's VectorUDT."""
     if given.shape == "vector":
         return pa.array(list(map(udt, values)), VECTOR_UDT)
-    if given.base == "float":
+    if given.shape == "map":
+        return pa.array([None if x is None else list(x.items()) for x in values], given.arrow())
+    if given.shape == "scalar" and given.base == "float":
         return pa.array([None if x is None else np.float32(x) for x in values], pa.float32())
     return pa.array(values, given.arrow())
 
@@ -217,12 +219,19 @@ def assert_plans_agree(model: Model, rows: Sequence[Row]) -> list[Outcome]:
 
 
 def typed(word: str) -> Type:
-    """The type that `word` names."""
-    return Type("double", "vector") if word == "vector" else Type(word)
+    """The type that `word` names, as Spark spells it: `double`, `vector`, `array<string>`, `map<string,double>`."""
+    if word == "vector":
+        return Type("double", "vector")
+    shape, _, item = word.removesuffix(">").partition("<")
+    return Type(item.removeprefix("string,"), {"array": "list", "map": "map"}[shape]) if item else Type(word)
 
 
 def word(kind: pa.DataType) -> str:
     """The name of an Arrow type."""
     if kind == VECTOR_UDT:
         return "vector"
+    if pa.types.is_map(kind):
+        return f"map<string,{word(kind.item_type)}>"
+    if pa.types.is_list(kind):
+        return f"array<{word(kind.value_type)}>"
     return next(base for base in BASES if Type(base).arrow() == kind)

@@ -115,7 +115,9 @@ def column_in(table: pa.Table, name: str, wanted: Type) -> Column:
         array = array.cast(wanted.arrow())
     if wanted.shape == "vector":
         return _vectors(array, name, wanted)
-    if wanted.shape == "list":
+    if wanted.shape == "map":
+        return Lists(_maps(array, name, wanted))
+    if wanted.shape != "scalar":
         return Lists(_lists(array, name, wanted))
     if wanted.base == "string":
         return Texts(_texts(array, name))
@@ -171,6 +173,18 @@ def _lists(array: pa.Array, name: str, wanted: Type) -> pa.Array:
     kind = array.type
     if not (pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)):
         raise SchemaError("column of another type", expected=f"{name}: {wanted}", got=str(kind), field=name)
+    try:
+        return array.cast(wanted.arrow())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        raise SchemaError("column of another type", expected=f"{name}: {wanted}", got=str(kind), field=name) from None
+
+
+def _maps(array: pa.Array, name: str, wanted: Type) -> pa.Array:
+    """Maps; structs count as maps too, as Arrow makes them of dicts."""
+    kind = array.type
+    if pa.types.is_struct(kind):
+        pairs = [None if row is None else list(row.items()) for row in array.to_pylist()]
+        return pa.array(pairs, wanted.arrow())
     try:
         return array.cast(wanted.arrow())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
@@ -264,6 +278,8 @@ def _refuse_rows(bad: np.ndarray, live: np.ndarray, array: pa.Array, name: str) 
 
 def column_out(column: Column, given: Type, vectors: str) -> pa.Array:
     """A plan's column as Arrow. `vectors` is "dense" (list<double>) or "sparse" (Spark's VectorUDT struct)."""
+    if given.shape == "vectors" and vectors == "sparse":
+        return _udt_lists(column.array)  # type: ignore[union-attr]
     if isinstance(column, (Texts, Lists)):
         return column.array
     if isinstance(column, Scalars):
@@ -271,6 +287,15 @@ def column_out(column: Column, given: Type, vectors: str) -> pa.Array:
     if isinstance(column, Csr) and vectors == "sparse" and column.sparse_rows(np.diff(column.indptr)).all():
         return _csr_out(column)
     return _udt_out(column) if vectors == "sparse" else _dense_out(column)
+
+
+def _udt_lists(lists: pa.ListArray) -> pa.Array:
+    """Lists of dense vectors, each vector as Spark's struct."""
+    values = lists.values
+    kinds, empty = pa.array(np.ones(len(values), np.int8)), pa.nulls(len(values), pa.int32())
+    items = [kinds, empty, pa.nulls(len(values), pa.list_(pa.int32())), values]
+    vectors = pa.StructArray.from_arrays(items, fields=list(VECTOR_UDT))
+    return pa.ListArray.from_arrays(lists.offsets, vectors, mask=lists.is_null() if lists.null_count else None)
 
 
 def _dense_out(column: Vectors) -> pa.Array:

@@ -216,7 +216,7 @@ class Csr(Vectors):
 
 @dataclass(frozen=True, slots=True)
 class Lists:
-    """Lists of texts or numbers, an Arrow list array; items and lists may be null."""
+    """Lists of texts, numbers or vectors, or maps: an Arrow list or map array; lists and items may be null."""
 
     array: pa.Array
 

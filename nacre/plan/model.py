@@ -83,8 +83,7 @@ class Model:
         self.mode = mode
         root = bundle.root
         own = Pipeline(root, Context()) if root.op == Pipeline.op else None
-        version = getattr(own, "spark_version", None)
-        self.stages = build(root, Context(mode, spark_4=mode == "spark" and not (version or "4").startswith("3")))
+        self.stages = build(root, Context(mode, _spark_rules(mode, getattr(own, "spark_version", None))))
         self.inputs: dict[str, Type] = raw_columns(self.stages, _declared(own) if own is not None else {})
         """Type of each raw column the model needs."""
         self.types = dict(self.inputs)
@@ -234,6 +233,14 @@ class Model:
         except RowError as error:
             out[next(reversed(out))] = {"error": str(error)}
         return out
+
+
+def _spark_rules(mode: str, version: str | None) -> tuple[int, int]:
+    """(major, minor) of the Spark whose rules hold: the one that fitted the model; MLeap 0.20 carries Spark 3.2's."""
+    if mode == "mleap":
+        return 3, 2
+    parts = (version or "").split(".")
+    return (int(parts[0]), int(parts[1])) if len(parts) > 1 and parts[0].isdigit() and parts[1].isdigit() else (4, 1)
 
 
 def _declared(own: Pipeline) -> dict[str, Type]:

@@ -95,7 +95,10 @@ def dense(indices: Sequence[int], values: Sequence[float], size: int) -> tuple[f
 
 @dataclass(frozen=True, slots=True)
 class ListRef:
-    """A list column: the name of a Python sequence. `nullable` when it may be None at run time."""
+    """A list or map column: the name of a Python sequence (a tuple of tuples for vectors), or of a dict.
+
+    `nullable` when it may be None at run time.
+    """
 
     name: str
     nullable: bool = False

@@ -87,7 +87,7 @@ def _write(code: RowCode, stages: Sequence[Stage], refs: dict[str, Ref], trace: 
 
 
 def _reference(code: RowCode, name: str, given: Type) -> Ref:
-    if given.shape == "list":
+    if given.shape not in ("scalar", "vector"):
         return ListRef(name, nullable=True)
     if given.shape != "vector":
         return ScalarRef(name, nullable=True, base=given.base)
@@ -100,7 +100,7 @@ def _cast(code: RowCode, name: str, column: str, wanted: Type) -> None:
     usual = {"string": "str", "boolean": "bool"}.get(wanted.base, "int" if wanted.base in INTEGERS else "float")
     usual = "tuple" if wanted.shape == "vector" else usual
     cast = code.const(caster(column, wanted), "cast")
-    usual = "list" if wanted.shape == "list" else usual
+    usual = {"list": "list", "map": "dict", "vectors": "list"}.get(wanted.shape, usual)
     test = f"if {name}.__class__ is not {usual}"
     if wanted.shape == "vector" or wanted.base == "float":
         test = "if True"
@@ -178,8 +178,18 @@ def caster(column: str, wanted: Type) -> Callable[[Any], Any]:
             raise wrong(value)
         return list(value)
 
+    def to_map(value: Any) -> dict[str, Any] | None:
+        if value is None:
+            return None
+        try:
+            return dict(value)
+        except (TypeError, ValueError):
+            raise wrong(value) from None
+
     if wanted.shape == "vector":
         return to_vector
-    if wanted.shape == "list":
+    if wanted.shape == "map":
+        return to_map
+    if wanted.shape != "scalar":
         return to_list
     return to_text if wanted.base == "string" else to_number

@@ -41,8 +41,11 @@ def _type(kind: Any, metadata: Mapping[str, Any]) -> Type | None:
         return Type("string") if kind.startswith(("varchar", "char")) else None
     if kind.get("type") == "udt" and kind.get("class") == VECTOR_CLASS:
         return Type("double", "vector", _size(metadata.get("ml_attr")))
-    if kind.get("type") == "array" and isinstance(kind.get("elementType"), str) and kind["elementType"] in NAMES:
-        return Type(NAMES[kind["elementType"]], "list")
+    item = kind.get({"array": "elementType", "map": "valueType"}.get(kind.get("type"), ""))
+    if isinstance(item, str) and item in NAMES and kind.get("keyType", "string") == "string":
+        return Type(NAMES[item], "list" if kind["type"] == "array" else "map")
+    if isinstance(item, Mapping) and item.get("class") == VECTOR_CLASS and kind["type"] == "array":
+        return Type("double", "vectors")
     return None
 
 
@@ -66,6 +69,9 @@ def _field(name: str, given: Type) -> dict[str, Any]:
     if given.shape == "vector":
         kind = {"type": "udt", "class": VECTOR_CLASS}
         metadata = {"ml_attr": {"num_attrs": given.size}} if given.size is not None else {}
-    elif given.shape == "list":
-        kind = {"type": "array", "elementType": kind, "containsNull": True}
+    elif given.shape == "map":
+        kind = {"type": "map", "keyType": "string", "valueType": kind, "valueContainsNull": True}
+    elif given.shape != "scalar":
+        item = kind if given.shape == "list" else {"type": "udt", "class": VECTOR_CLASS}
+        kind = {"type": "array", "elementType": item, "containsNull": True}
     return {"name": name, "type": kind, "nullable": True, "metadata": metadata}

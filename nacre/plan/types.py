@@ -1,4 +1,4 @@
-"""The type of a column: Spark's basic types, alone, as an ML vector, or as an array."""
+"""The type of a column: Spark's basic types, alone, as an ML vector, as an array or as a map."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ if TYPE_CHECKING:
 BASES = ("boolean", "byte", "short", "int", "long", "float", "double", "string")
 INTEGERS = ("byte", "short", "int", "long")
 BITS = {"byte": 8, "short": 16, "int": 32, "long": 64}
-SHAPES = ("scalar", "vector", "list")
+SHAPES = ("scalar", "vector", "list", "map", "vectors")
 
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """`base` is one of BASES; `shape` one of SHAPES. `size` is a vector's number of entries, None if unknown."""
+    """`base` is one of BASES; `shape` one of SHAPES. `size` is a vector's number of entries, None if unknown.
+
+    A map has texts for keys and `base` for values. "vectors" is a list of vectors of `size` entries each.
+    """
 
     base: str = "double"
     shape: str = "scalar"
@@ -27,7 +30,10 @@ class Type:
             return self.base
         if self.shape == "list":
             return f"list<{self.base}>"
-        return f"vector[{'?' if self.size is None else self.size}]"
+        if self.shape == "map":
+            return f"map<string, {self.base}>"
+        vector = f"vector[{'?' if self.size is None else self.size}]"
+        return vector if self.shape == "vector" else f"list<{vector}>"
 
     @property
     def numeric(self) -> bool:
@@ -48,6 +54,10 @@ class Type:
             "double": pa.float64(),
             "string": pa.string(),
         }[self.base]
+        if self.shape == "map":
+            return pa.map_(pa.string(), scalar)
+        if self.shape == "vectors":
+            return pa.list_(pa.list_(scalar))
         return scalar if self.shape == "scalar" else pa.list_(scalar)
 
 

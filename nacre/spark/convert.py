@@ -14,8 +14,9 @@ from nacre.errors import NacreError, SchemaError, UnsupportedError
 from nacre.plan.model import Model, raw_columns
 from nacre.plan.sparkschema import from_spark_json, to_spark_json
 from nacre.plan.types import Type
+from nacre.spark.expand import EXPANSIONS
 from nacre.spark.saved import Saved
-from nacre.stages import Context, Stage, by_spark_class
+from nacre.stages import REGISTRY, Context, Stage, by_spark_class
 from nacre.stages.pipeline import Pipeline
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def convert(
 def to_bundle(saved: str | os.PathLike[str], schema: Any = None) -> Bundle:
     """The bundle of a saved Spark model, in memory."""
     types = read_schema(schema)
-    expander = _Expander(dict(types))
+    expander = _Expander(dict(types), read_attrs(schema) if types else {})
     nodes = expander.nodes(Path(saved))
     if expander.problems:
         raise UnsupportedError(
@@ -70,14 +71,15 @@ def to_bundle(saved: str | os.PathLike[str], schema: Any = None) -> Bundle:
 class _Expander:
     """Walks the saved stages in order and carries the columns' types along."""
 
-    def __init__(self, types: dict[str, Type]):
+    def __init__(self, types: dict[str, Type], attrs: dict[str, Mapping[str, Any]]):
         self.types = types
+        self.attrs = attrs
         self.known = by_spark_class()
         self.stages: list[Stage] = []
         self.problems: list[str] = []
 
     def nodes(self, path: Path) -> list[Node]:
-        saved = Saved(path, self.types)
+        saved = Saved(path, self.types, self.attrs, self.nodes)
         if saved.spark_class in Pipeline.spark_classes:
             uids = saved.metadata["paramMap"]["stageUids"]
             width = len(str(len(uids)))
@@ -91,14 +93,16 @@ class _Expander:
         return self._stage(saved)
 
     def _stage(self, saved: Saved) -> list[Node]:
-        cls = self.known.get(saved.spark_class)
-        if cls is None:
+        expand = EXPANSIONS.get(saved.spark_class) or getattr(self.known.get(saved.spark_class), "from_spark", None)
+        if expand is None:
             self.problems.append(f"{saved.uid} ({saved.spark_class})")
             return []
         try:
-            nodes = cls.from_spark(saved)
-            for node in nodes:
-                self._follow(cls(node, Context()))
+            followed = len(self.stages)
+            nodes: list[Node] = expand(saved)
+            if len(self.stages) == followed:  # the stages of a nested pipeline have been followed already
+                for node in nodes:
+                    self._follow(REGISTRY[node.op](node, Context()))
         except NacreError as error:
             self.problems.append(f"{saved.uid} ({saved.spark_class}): {error}")
             return []
@@ -109,7 +113,9 @@ class _Expander:
         inputs = raw_columns([stage], self.types)
         self.types.update({name: given for name, given in inputs.items() if name not in self.types})
         outputs = stage.types([self.types[name] for name in stage.input_names])
+        known = stage.ml_attrs([self.attrs.get(name) for name in stage.input_names])
         self.types.update(zip(stage.output_names, outputs, strict=True))
+        self.attrs.update({name: told for name, told in zip(stage.output_names, known, strict=True) if told})
 
 
 def _pipeline(name: str, children: list[Node]) -> Node:
@@ -124,24 +130,38 @@ def _pipeline(name: str, children: list[Node]) -> Node:
     return node
 
 
-def read_schema(schema: Any) -> dict[str, Type]:
-    """Column types from any of the forms that `convert` takes."""
-    if schema is None:
-        return {}
-    if isinstance(schema, Mapping):
-        return from_spark_json(schema)
+def read_attrs(schema: Any) -> dict[str, Mapping[str, Any]]:
+    """Column -> ML attributes, where a Spark schema tells them."""
+    content = _spark_json(schema)
+    fields = content["fields"] if content else []
+    known = {field["name"]: (field.get("metadata") or {}).get("ml_attr") for field in fields}
+    return {name: told for name, told in known.items() if isinstance(told, Mapping)}
+
+
+def _spark_json(schema: Any) -> Mapping[str, Any] | None:
+    """Spark's schema JSON from any form that holds it; None for no schema and for Arrow's."""
+    if schema is None or isinstance(schema, Mapping):
+        return schema
     if hasattr(schema, "jsonValue"):
-        return from_spark_json(schema.jsonValue())
+        return schema.jsonValue()  # type: ignore[no-any-return]
     if hasattr(schema, "field") and hasattr(schema, "names"):
-        return {field.name: _from_arrow(field) for field in schema}
+        return None
     text = str(schema)
     try:
         content = json.loads(text if text.lstrip().startswith("{") else Path(text).read_text())
-        return from_spark_json(content if isinstance(content, dict) else {})
     except (OSError, ValueError) as error:
         raise SchemaError(
             "unreadable schema", expected="Spark's schema JSON", got=str(error), file=text[:200]
         ) from error
+    return content if isinstance(content, dict) else {}
+
+
+def read_schema(schema: Any) -> dict[str, Type]:
+    """Column types from any of the forms that `convert` takes."""
+    if schema is None:
+        return {}
+    content = _spark_json(schema)
+    return {field.name: _from_arrow(field) for field in schema} if content is None else from_spark_json(content)
 
 
 def _from_arrow(field: Any) -> Type:
@@ -157,8 +177,12 @@ def _from_arrow(field: Any) -> Type:
     if pa.types.is_fixed_size_list(kind):
         return Type("double", "vector", kind.list_size)
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        if pa.types.is_list(kind.value_type):
+            return Type("double", "vectors")
         item = words.get(kind.value_type, "string")
         return Type("double", "vector") if item == "double" else Type(item, "list")
+    if pa.types.is_map(kind) and kind.key_type == pa.string() and kind.item_type in words:
+        return Type(words[kind.item_type], "map")
     raise SchemaError(
         "a column of a type that no stage takes",
         expected="a number, a text, or a list",

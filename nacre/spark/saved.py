@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,8 @@ from nacre.stages.base import Port, Stage, numbered
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from nacre.bundle.node import Node
+
 _MISSING: Any = object()
 WORDS = {"NaN": math.nan, "Inf": math.inf, "-Inf": -math.inf}
 """How Spark's param JSON spells the doubles that JSON has not."""
@@ -29,11 +31,21 @@ class Saved:
     Args:
         path: its folder.
         types: the columns known where this stage runs, by name; what the folder itself lacks is looked up there.
+        attrs: their ML attributes (Spark's ``ml_attr`` metadata), of those columns that have any.
+        expand: turns the folder of a nested saved stage into nodes and carries types and attributes along.
     """
 
-    def __init__(self, path: Path, types: dict[str, Type] | None = None):
+    def __init__(
+        self,
+        path: Path,
+        types: dict[str, Type] | None = None,
+        attrs: dict[str, Mapping[str, Any]] | None = None,
+        expand: Callable[[Path], list[Node]] | None = None,
+    ):
         self.path = path
         self.types = types if types is not None else {}
+        self.attrs = attrs if attrs is not None else {}
+        self.expand = expand
         self.metadata = _metadata(path)
         self.spark_class: str = self.metadata["class"]
         self.uid: str = self.metadata["uid"]
@@ -79,6 +91,15 @@ class Saved:
     def attributes(self, cls: type[Stage]) -> dict[str, Any]:
         """The values of a Stage's attributes, by the sources its table names."""
         return {attr.name: attr.spark(self) for attr in cls.attributes if attr.spark is not None}
+
+    def child(self, name: str) -> Saved:
+        """A saved stage in a sub-folder, which knows the same columns."""
+        return Saved(self.path / name, self.types, self.attrs, self.expand)
+
+    def nested(self, name: str) -> list[Node]:
+        """The nodes of a saved stage in a sub-folder, which runs on the same frame, such as RFormula's pipeline."""
+        assert self.expand is not None, "set by the exporter"
+        return self.expand(self.path / name)
 
     def name(self, n: int, count: int) -> str:
         """The name of the n-th of `count` nodes that stand for this stage."""

@@ -88,10 +88,15 @@ class Port:
 
 @dataclass(frozen=True)
 class Context:
-    """What a stage may know beyond its own node: whose numbers are wanted, and whose rule for sparse vectors."""
+    """What a stage may know beyond its own node: whose numbers are wanted, and which Spark fitted it."""
 
     mode: str = "spark"
-    spark_4: bool = True
+    spark: tuple[int, int] = (4, 1)
+    """Version (major, minor) of the Spark whose rules hold where versions differ."""
+
+    @property
+    def spark_4(self) -> bool:
+        return self.spark >= (4, 0)
 
     @property
     def mleap(self) -> bool:
@@ -107,7 +112,7 @@ class Stage:
     inputs: ClassVar[tuple[Port, ...]] = ()
     outputs: ClassVar[tuple[Port, ...]] = ()
     exact: ClassVar[str] = "bit for bit"
-    """The bound against Spark, for the support table."""
+    """The bound against Spark, for the support table; :meth:`slack` computes it."""
 
     def __init__(self, node: Node, context: Context):
         self.node = node
@@ -116,7 +121,9 @@ class Stage:
         for attr in self.attributes:
             setattr(self, attr.key, self._read(attr))
         self.input_names = [column for _, column in self._ordered(node.inputs, self.inputs)]
-        self.output_names = [column for _, column in self._ordered(node.outputs, self.outputs)]
+        made = self._ordered(node.outputs, self.outputs)
+        self.output_ports = [port for port, _ in made]
+        self.output_names = [column for _, column in made]
         self.prepare()
 
     def prepare(self) -> None:
@@ -148,6 +155,22 @@ class Stage:
     def row(self, code: RowCode, inputs: Sequence[Ref]) -> Sequence[Ref]:
         """The same computation as Python lines for one row, bit-equal to :meth:`columns`."""
         raise NotImplementedError
+
+    def slack(self, port: str, inputs: Sequence[Any]) -> float:
+        """How far an entry of the output at `port` may be from Spark's, in absolute terms; 0.0: equal bit for bit.
+
+        Args:
+            port: name of the output port.
+            inputs: this row's input values, as `Model.row` gives them (vectors as tuples).
+        """
+        return 0.0
+
+    def ml_attrs(self, inputs: Sequence[Mapping[str, Any] | None]) -> list[Mapping[str, Any] | None]:
+        """ML attributes (Spark's ``ml_attr`` metadata) of the output columns, for those of the inputs, as far as known.
+
+        Only what later stages of an export ask for: labels of indexes, names and levels of a vector's entries.
+        """
+        return [None] * len(self.output_names)
 
     # Reading and writing, derived from the tables.
 

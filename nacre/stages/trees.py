@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from nacre.bundle import trees as treefile
 from nacre.errors import BundleError
 from nacre.plan.forest import Forest, TreePlan
 from nacre.plan.frame import Column, Floats, Result, Scalars, Vectors
+from nacre.plan.maths import SUM
 from nacre.plan.rowcode import Ref, RowCode, ScalarRef, SparseRef, VectorRef
 from nacre.plan.types import DOUBLE, Type, vector
 from nacre.stages.base import REQUIRED, Attr, Port, Stage, stage, vector_of
@@ -173,6 +175,12 @@ class GBTRegression(EnsembleStage):
     op = "gbt_regression"
     spark_classes = ("org.apache.spark.ml.regression.GBTRegressionModel",)
     exact = "sum within 1e-12 of the sum of the terms' sizes"
+
+    def slack(self, port: str, inputs: Sequence[Any]) -> float:
+        terms = [
+            plan.walker()(inputs[0]) * weight for plan, weight in zip(self.forest.plans, self.tree_weights, strict=True)
+        ]
+        return SUM * math.fsum(map(abs, terms))
 
     def combine(self, predictions: Sequence[Floats]) -> Floats:
         total = np.zeros_like(predictions[0])

@@ -97,4 +97,8 @@ class Transformed:
 def _word(kind: Any) -> str:
     if isinstance(kind, dict) and kind.get("class") == VECTOR_CLASS:
         return "vector"
+    if isinstance(kind, dict) and kind["type"] == "array":
+        return f"array<{_word(kind['elementType'])}>"
+    if isinstance(kind, dict) and kind["type"] == "map":
+        return f"map<{_word(kind['keyType'])},{_word(kind['valueType'])}>"
     return {"integer": "int"}.get(kind, kind) if isinstance(kind, str) else str(kind)

@@ -40,7 +40,12 @@ def values(given: Type) -> st.SearchStrategy[Any]:
         assert given.size is not None
         return st.none() | st.lists(doubles, min_size=given.size, max_size=given.size).map(tuple) | sparse(given.size)
     plain = {"string": texts, "double": doubles, "float": singles, "boolean": st.booleans()}
-    return st.none() | (integers(given.base) if given.base in INTEGERS else plain[given.base])
+    item = integers(given.base) if given.base in INTEGERS else plain[given.base]
+    if given.shape == "list":
+        return st.none() | st.lists(st.none() | item, max_size=5)
+    if given.shape == "map":
+        return st.none() | st.dictionaries(texts, st.none() | item, max_size=4)
+    return st.none() | item
 
 
 @st.composite

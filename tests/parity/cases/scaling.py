@@ -42,6 +42,16 @@ def standard_scalers() -> Sequence[Any]:
     ]
 
 
+def robust_scalers() -> Sequence[Any]:
+    from pyspark.ml.feature import RobustScaler
+
+    both = [(True, True), (True, False), (False, True)]
+    return [
+        RobustScaler(inputCol="v", outputCol=f"c{centre:d}s{scale:d}", withCentering=centre, withScaling=scale)
+        for centre, scale in both
+    ]
+
+
 def min_max_scalers() -> Sequence[Any]:
     from pyspark.ml.feature import MinMaxScaler, StandardScaler
 
@@ -60,6 +70,7 @@ def cases() -> dict[str, list[Case]]:
         "standard_scaler": [
             Case("edges", standard_scalers, scaling(), scaled()),
             Case("random", standard_scalers, random, random),
+            Case("robust", robust_scalers, scaling(), scaled()),
         ],
         "min_max_scaler": [
             Case("edges", min_max_scalers, scaling(), scaled()),

@@ -1,0 +1,161 @@
+"""What all classifiers share: raw scores, probabilities and a prediction, each at a port of its own that may be absent.
+
+Spark's order of things (ClassificationModel and ProbabilisticClassificationModel): raw scores from the features,
+probabilities from raw scores, the prediction from whichever of the two the model looks at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nacre.plan.frame import Column, Floats, Result, Scalars, Vectors
+from nacre.plan.rowcode import Ref, RowCode, ScalarRef, SparseRef, VectorRef
+from nacre.plan.types import DOUBLE, Type, vector
+from nacre.stages.base import Attr, Port, Stage, vector_of
+from nacre.stages.scaling import NULL, refuse_null
+
+if TYPE_CHECKING:
+    from nacre.spark.saved import Saved
+
+FEATURES = Port("features", vector(), "featuresCol")
+RAW = Port("raw_prediction", vector(), "rawPredictionCol", optional=True)
+PROBABILITY = Port("probability", vector(), "probabilityCol", optional=True)
+PREDICTION = Port("prediction", DOUBLE, "predictionCol", optional=True)
+
+
+def _thresholds(saved: Saved) -> Any:
+    return saved.param("thresholds", None)
+
+
+THRESHOLDS = Attr(
+    "thresholds", "list<double>", None, "one a class; the class with the largest p / t is predicted, t = 0 counting as "
+    "+inf; absent: the largest p", spark=_thresholds,
+)  # fmt: skip
+
+
+class ClassifierStage(Stage):
+    """A features vector to raw scores, probabilities and a prediction. Scores are arrays of shape (classes, rows)."""
+
+    inputs = (FEATURES,)
+    outputs = (RAW, PROBABILITY, PREDICTION)
+    thresholds: list[float] | None = None
+
+    @property
+    def size(self) -> int | None:
+        """Number of features; None: any."""
+        raise NotImplementedError
+
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
+        raise NotImplementedError
+
+    # What a classifier is
+
+    def raw(self, features: Vectors) -> Floats:
+        """Raw scores of many rows."""
+        raise NotImplementedError
+
+    def raw_row(self, code: RowCode, features: VectorRef | SparseRef) -> list[str]:
+        """Names of the raw scores of one row."""
+        raise NotImplementedError
+
+    def probability(self, raw: Floats) -> Floats:
+        """Probabilities from raw scores."""
+        raise NotImplementedError
+
+    def probability_row(self, code: RowCode, raw: Sequence[str]) -> list[str]:
+        """The same for one row."""
+        raise NotImplementedError
+
+    def predict(self, raw: Floats) -> Floats:
+        """The prediction, as `raw2prediction` has it: by probabilities if there are thresholds, else by raw scores."""
+        if self.thresholds is None:
+            return first_largest(raw)
+        with np.errstate(all="ignore"):
+            return first_largest(self._scaled(self.probability(raw)))
+
+    def predict_row(self, code: RowCode, raw: Sequence[str]) -> str:
+        """The same for one row."""
+        if self.thresholds is None:
+            return first_largest_row(code, raw)
+        scaled = [
+            code.number(np.inf) if t == 0.0 else code.let(f"{p} / {code.number(t)}", "q")
+            for p, t in zip(self.probability_row(code, raw), self.thresholds, strict=True)
+        ]
+        return first_largest_row(code, scaled)
+
+    def _scaled(self, probability: Floats) -> Floats:
+        thresholds = self.thresholds or []
+        rows = [np.full(p.shape, np.inf) if t == 0.0 else p / t for p, t in zip(probability, thresholds, strict=True)]
+        return np.array(rows)
+
+    def check_thresholds(self) -> None:
+        """Call from `prepare` once the number of classes is known."""
+        if self.thresholds is not None and len(self.thresholds) != self.classes:
+            raise self.bad("a threshold for each class", "thresholds", f"{self.classes} values", len(self.thresholds))
+
+    # The stage
+
+    def wants(self) -> list[Type | None]:
+        return [vector(self.size)]
+
+    def types(self, inputs: Sequence[Type]) -> list[Type]:
+        vector_of(self, self.input_names[0], inputs[0], self.size)
+        return [DOUBLE if port == PREDICTION.name else vector(self.classes) for port in self.output_ports]
+
+    def columns(self, inputs: Sequence[Column]) -> Result:
+        (column,) = inputs
+        assert isinstance(column, Vectors)
+        with np.errstate(all="ignore"):
+            raw = self.raw(column)
+            made: dict[str, Column] = {}
+            for port in self.output_ports:
+                if port == RAW.name:
+                    made[port] = Vectors(raw)
+                elif port == PROBABILITY.name:
+                    made[port] = Vectors(self.probability(raw))
+                else:
+                    made[port] = Scalars(self.predict(raw))
+        result = Result([made[port] for port in self.output_ports])
+        if column.null is not None:
+            result.fail(column.null, self.input_names[0], NULL, expected=f"vector[{column.size}]", got=lambda row: None)
+        return result
+
+    def row(self, code: RowCode, inputs: Sequence[Ref]) -> Sequence[Ref]:
+        (ref,) = inputs
+        assert isinstance(ref, (VectorRef, SparseRef))
+        refuse_null(code, self.input_names[0], ref)
+        raw = self.raw_row(code, ref)
+        made: dict[str, Ref] = {}
+        for port in self.output_ports:
+            if port == RAW.name:
+                made[port] = code.vector(raw)
+            elif port == PROBABILITY.name:
+                made[port] = code.vector(self.probability_row(code, raw))
+            else:
+                made[port] = ScalarRef(self.predict_row(code, raw))
+        return [made[port] for port in self.output_ports]
+
+
+def first_largest(scores: Floats) -> Floats:
+    """Index of the first largest score of each row, as Spark's argmax finds it: a NaN never beats and is never beaten."""
+    best, found = scores[0], np.zeros(scores.shape[1])
+    for index in range(1, len(scores)):
+        larger = scores[index] > best
+        best = np.where(larger, scores[index], best)
+        found[larger] = index
+    return found
+
+
+def first_largest_row(code: RowCode, names: Sequence[str]) -> str:
+    """The same for one row."""
+    best, found = code.let(names[0], "m"), code.let("0.0", "c")
+    for index, name in enumerate(names[1:], 1):
+        with code.block(f"if {name} > {best}"):
+            code.line(f"{best} = {name}")
+            code.line(f"{found} = {float(index)!r}")
+    return found
