@@ -142,7 +142,7 @@ class ClassifierStage(Stage):
 
 
 def first_largest(scores: Floats) -> Floats:
-    """Index of the first largest score of each row, as Spark's argmax finds it: a NaN never beats and is never beaten."""
+    """Index of the first largest score of each row, as Spark's argmax finds it; a NaN neither beats nor is beaten."""
     best, found = scores[0], np.zeros(scores.shape[1])
     for index in range(1, len(scores)):
         larger = scores[index] > best
