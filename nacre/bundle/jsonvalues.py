@@ -1,8 +1,6 @@
-"""Attribute values in JSON bundles: {"tag": value, "type": …, "shape": …} to :class:`Value` and back.
+"""Models, nodes and attribute values of JSON bundles: {"tag": value, "type": …, "shape": …} to :class:`Value` and back.
 
-What proto3's JSON cannot hold is kept beside the value. A default scalar is dropped by the format (so -0.0 would
-come back as 0.0) and NaN and both infinities become null; :func:`lost` lists what a value loses on that way and
-:func:`restore` puts it back. The list travels as one more attribute, ``nacre.exact.<name>``, which MLeap ignores.
+What JSON cannot hold travels in notes beside the values: see `nacre.bundle.exact`.
 """
 
 from __future__ import annotations
@@ -12,18 +10,25 @@ import json
 import math
 from typing import Any
 
-from nacre.bundle.values import NUMBER_TAGS, Shape, Value
+from nacre.bundle.exact import noted, restored
+from nacre.bundle.generations import BASIC_TYPES, NEWEST, Generation
+from nacre.bundle.values import Shape, SubModel, Value
 from nacre.errors import BundleError
 
 TAGS = (
     "boolean", "int", "long", "short", "byte", "float", "double", "string", "byte_string",
     "tensor", "basic_type", "data_shape", "model",
 )  # fmt: skip
+DEPTH = 32
+"""Models in models, and tensors in values, below an attribute."""
+_TYPE_NAMES = tuple(BASIC_TYPES.values())
 _DEFAULTS = (False, 0, 0.0, "", b"")
 
 
-def decode(obj: Any) -> Value:
+def decode(obj: Any, generation: Generation = NEWEST, depth: int = 0) -> Value:
     """A JSON object to a Value. Raises BundleError with expected and got, without a place."""
+    if depth > DEPTH:
+        raise BundleError("values nested too deep", expected=f"at most {DEPTH} in each other", got="more")
     if not isinstance(obj, dict):
         raise BundleError("malformed attribute", expected="an object", got=obj)
     form = obj.get("type", "scalar")
@@ -31,26 +36,49 @@ def decode(obj: Any) -> Value:
         raise BundleError("malformed attribute", expected='"type" of list or tensor', got=form)
     tag = next((key for key in TAGS if key in obj), None)
     if form == "scalar":
-        return Value("scalar", tag, None if tag is None else _item(obj[tag], tag))
+        return Value("scalar", tag, None if tag is None else _item(obj[tag], tag, generation, depth))
     data = [] if tag is None else obj[tag]
     if not isinstance(data, list):
         raise BundleError("malformed attribute", expected="an array", got=data)
     if form == "list":
-        return Value("list", tag, [_item(each, tag) for each in data])
-    return Value("tensor", tag, data, _dims(obj.get("shape")))
+        if tag == "byte_string" and generation.types_as_bytes and all(each in _TYPE_NAMES for each in data):
+            return Value("list", "basic_type", data)
+        return Value("list", tag, [_item(each, tag, generation, depth) for each in data])
+    items = [_bytes(each) for each in data] if tag == "byte_string" else data
+    return Value("tensor", tag, items, _dims(obj.get("shape")))
 
 
-def _item(data: Any, tag: str | None) -> Any:
+def _item(data: Any, tag: str | None, generation: Generation, depth: int) -> Any:
     if tag == "data_shape":
         return _shape(data)
     if tag == "tensor":
-        return decode({**data, "type": "tensor"}) if isinstance(data, dict) else data
-    if tag == "byte_string" and isinstance(data, str):
-        try:
-            return base64.b64decode(data)
-        except ValueError as error:
-            raise BundleError("malformed attribute", expected="base64", got=data) from error
-    return data
+        return decode({**data, "type": "tensor"}, generation, depth + 1) if isinstance(data, dict) else data
+    if tag == "model":
+        return _submodel(data, generation, depth + 1)
+    return _bytes(data) if tag == "byte_string" else data
+
+
+def _bytes(data: Any) -> bytes:
+    try:
+        return base64.b64decode(data)
+    except (ValueError, TypeError) as error:
+        raise BundleError("malformed attribute", expected="base64", got=data) from error
+
+
+def _submodel(data: Any, generation: Generation, depth: int) -> SubModel:
+    op, attributes = parts(data)
+    return SubModel(op, restored({name: decode(obj, generation, depth) for name, obj in attributes.items()}))
+
+
+def parts(model: Any) -> tuple[str, dict[str, Any]]:
+    """The op of a model and its attributes, unread."""
+    op = model.get("op") if isinstance(model, dict) else None
+    if not isinstance(op, str) or not op:
+        raise BundleError("model without an op", expected="op, a text", got=op)
+    attributes = model.get("attributes", {})
+    if not isinstance(attributes, dict):
+        raise BundleError("attributes must be an object", expected="{name: value}", got=attributes)
+    return op, attributes
 
 
 def _dims(shape: Any) -> tuple[int, ...] | None:
@@ -75,16 +103,24 @@ def _shape(data: Any) -> Shape:
     return Shape(data["base"], bool(data.get("isNullable", True)), _dims(data.get("tensorShape")))
 
 
+# Writing
+
+
 def encode(value: Value) -> dict[str, Any]:
     """A Value to its JSON object, defaults dropped as proto3 drops them."""
     if value.form == "scalar":
-        if value.tag is None or (not isinstance(value.data, Shape) and value.data in _DEFAULTS):
+        if value.tag is None or (isinstance(value.data, (int, float, str, bytes)) and value.data in _DEFAULTS):
             return {}
-        return {value.tag: _plain(value.data)}
-    assert value.tag is not None, "pack and decode give lists and tensors a tag"
+        return {_tag(value): _plain(value.data)}
     if value.form == "list":
-        return {"type": "list", value.tag: [_plain(each) for each in value.data]} if value.data else {"type": "list"}
-    return {"type": "tensor", value.tag: [_plain(each) for each in value.data], "shape": _dimensions(value.dims or ())}
+        return {"type": "list", _tag(value): [_plain(each) for each in value.data]} if value.data else {"type": "list"}
+    dims = value.dims if value.dims is not None else (len(value.data),)
+    return {"type": "tensor", value.tag or "double": [_plain(each) for each in value.data], "shape": _dimensions(dims)}
+
+
+def _tag(value: Value) -> str:
+    """Bytes and shorts stand under int, but in tensors."""
+    return "int" if value.tag in ("byte", "short") else str(value.tag)
 
 
 def _dimensions(dims: tuple[int, ...]) -> dict[str, Any]:
@@ -99,38 +135,22 @@ def _plain(data: Any) -> Any:
         return shape
     if isinstance(data, Value):
         return {key: item for key, item in encode(data).items() if key != "type"}
+    if isinstance(data, SubModel):
+        return model(data.op, data.attributes)
     if isinstance(data, bytes):
         return base64.b64encode(data).decode()
     return None if isinstance(data, float) and not math.isfinite(data) else data
 
 
-def lost(value: Value) -> str | None:
-    """What JSON would lose of a value, as the text of its ``nacre.exact.`` attribute; None when nothing is lost.
-
-    The text is a JSON array of [position, "inf" | "-inf" | "-0.0"]; a scalar's position is 0. NaN is not listed:
-    null already reads as NaN.
-    """
-    if value.tag not in NUMBER_TAGS:
-        return None
-    items = [value.data] if value.form == "scalar" else value.data
-    found = [[i, repr(x)] for i, x in enumerate(items) if isinstance(x, float) and _is_lost(x, value.form)]
-    return json.dumps(found) if found else None
+def model(op: str, attributes: dict[str, Value]) -> dict[str, Any]:
+    """A model as JSON, with the notes its values need."""
+    return {"op": op, "attributes": {name: encode(value) for name, value in noted(attributes).items()}}
 
 
-def _is_lost(x: float, form: str) -> bool:
-    return math.isinf(x) or (form == "scalar" and x == 0.0 and math.copysign(1.0, x) < 0)
-
-
-def restore(value: Value, text: str) -> Value:
-    """Undo :func:`lost`. Raises BundleError on a text it did not write."""
+def dump(content: Any) -> bytes:
+    """JSON as UTF-8, without NaN and infinity, which are none; half a surrogate pair escaped, for UTF-8 has none."""
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     try:
-        patches = [(int(i), {"inf": math.inf, "-inf": -math.inf, "-0.0": -0.0}[word]) for i, word in json.loads(text)]
-        items = [value.data] if value.form == "scalar" else list(value.data)
-        for i, number in patches:
-            if i < 0:
-                raise IndexError(i)
-            items[i] = number
-    except (ValueError, TypeError, KeyError, IndexError) as error:
-        raise BundleError("malformed nacre.exact attribute", expected='[[position, "inf"]]', got=text) from error
-    tag = value.tag or "double"
-    return Value(value.form, tag, items[0] if value.form == "scalar" else items, value.dims)
+        return text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from nacre.bundle.tree import ClusterTree, Tree
     from nacre.bundle.values import Value
 
 Port = tuple[str, str]
@@ -27,7 +28,9 @@ class Node:
     members: list[Node] = field(default_factory=list)
     """Trees of an ensemble, sub-models of one-vs-rest: folders with a model file and no node file."""
     files: dict[str, bytes] = field(default_factory=dict)
-    """Other files of this folder, such as ``tree.json``, by name."""
+    """Other files of this folder, by name, as a bundle's reader found them; trees among them, undecoded."""
+    tree: Tree | ClusterTree | None = None
+    """The tree of a node that was made here; `nacre.bundle.trees` gives it wherever it is."""
     path: str = "root"
 
     def walk(self) -> Iterator[Node]:
@@ -49,3 +52,5 @@ class Bundle:
     timestamp: str = ""
     source: str = ""
     notes: dict[str, bytes] = field(default_factory=dict)
+    meta: dict[str, Value] = field(default_factory=dict)
+    """Facts about the bundle that MLeap keeps in bundle.json."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from nacre.bundle.reader import read
-from nacre.bundle.values import Shape, Tensor, Value
+from nacre.bundle.values import Shape, SubModel, Value
 
 if TYPE_CHECKING:
     import os
@@ -73,8 +73,10 @@ def _short(value: Value) -> str:
 def _text(data: Any) -> str:
     if isinstance(data, Shape):
         return data.base if data.dims is None else f"{data.base}{list(data.dims)}"
-    if isinstance(data, (Value, Tensor)):
+    if isinstance(data, Value):
         return "tensor"
+    if isinstance(data, SubModel):
+        return f"model {data.op}"
     if isinstance(data, bytes):
         return f"{len(data)} bytes"
     return "zero value" if data is None else json.dumps(data, ensure_ascii=False)

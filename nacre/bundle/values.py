@@ -5,14 +5,15 @@ Two layers. A :class:`Value` is what a file holds, format-neutral and unjudged: 
 (other writers differ) and strictly about everything else; :func:`pack` is its inverse, strict about tags (MLeap's
 JVM reads exactly one).
 
-Kinds: ``boolean int long float double string basic_type shape``, ``list<kind>``, and ``tensor`` (of double) or
-``tensor<float>``. A tensor unpacks to an :class:`Tensor`.
+Kinds: ``boolean int long float double string byte_string basic_type shape model``, ``list<kind>``, and ``tensor`` (of
+double) or ``tensor<float>`` and so on. A tensor unpacks to a :class:`Tensor`, a model to a :class:`SubModel`.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+import struct
+from dataclasses import dataclass, field
 from typing import Any
 
 from nacre.errors import BundleError
@@ -20,9 +21,11 @@ from nacre.errors import BundleError
 INTEGER_TAGS = ("int", "long", "short", "byte")
 NUMBER_TAGS = (*INTEGER_TAGS, "float", "double")
 ZERO: dict[str, Any] = {
-    "boolean": False, "int": 0, "long": 0, "float": 0.0, "double": 0.0, "string": "", "basic_type": "boolean",
+    "boolean": False, "int": 0, "long": 0, "float": 0.0, "double": 0.0, "string": "", "byte_string": b"",
+    "basic_type": "boolean",
 }  # fmt: skip
-_RANGE = {"int": 1 << 31, "long": 1 << 63}
+RANGE = {"byte": 1 << 7, "short": 1 << 15, "int": 1 << 31, "long": 1 << 63}
+"""Numbers of a tag are at least minus this, and less than it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ class Value:
 class Tensor:
     """Flat numbers and their dimensions. Two-dimensional ones written from Spark are column-major."""
 
-    values: list[float]
+    values: list[Any]
     dims: tuple[int, ...]
 
 
@@ -52,7 +55,17 @@ class Shape:
     dims: tuple[int, ...] | None = None
 
 
-_PLAIN: dict[str, type] = {"boolean": bool, "string": str, "basic_type": str, "shape": Shape}
+@dataclass(frozen=True, slots=True)
+class SubModel:
+    """A model inside an attribute: an op and its raw attributes, with neither name nor ports."""
+
+    op: str
+    attributes: dict[str, Value] = field(default_factory=dict)
+
+
+_PLAIN: dict[str, type] = {
+    "boolean": bool, "string": str, "byte_string": bytes, "basic_type": str, "shape": Shape, "model": SubModel,
+}  # fmt: skip
 
 
 def unpack(value: Value, kind: str) -> Any:
@@ -63,10 +76,8 @@ def unpack(value: Value, kind: str) -> Any:
             raise _wrong(kind, value)
         return [_scalar(each, item, value) for each in value.data]
     if kind.startswith("tensor"):
-        if value.form != "tensor":
-            raise _wrong(kind, value)
-        return _tensor(value)
-    if value.form != "scalar":
+        return _tensor(value, kind)
+    if value.form != "scalar" or (value.tag is None and kind == "model"):
         raise _wrong(kind, value)
     if value.tag is None:
         return Shape() if kind == "shape" else ZERO[kind]
@@ -83,18 +94,23 @@ def _scalar(data: Any, kind: str, value: Value) -> Any:
         if data is None:
             return math.nan
         if isinstance(data, (int, float)) and not isinstance(data, bool):
-            return _float(data)
-    elif kind in ("int", "long"):
-        if isinstance(data, bool) or not isinstance(data, (int, float)) or data != data // 1:
-            raise BundleError("attribute of another kind", expected=kind, got=data)
-        if -_RANGE[kind] <= data < _RANGE[kind]:
-            return int(data)
-        raise BundleError("number out of range", expected=kind, got=data)
+            return _float(data) if kind == "double" else float32(_float(data))
+    elif kind in RANGE:
+        return integer(data, kind)
     elif kind in _PLAIN and isinstance(data, _PLAIN[kind]):
         return data
     elif kind.startswith("tensor") and isinstance(data, Value):
-        return _tensor(data)
+        return _tensor(data, kind)
     raise BundleError("attribute of another kind", expected=kind, got=data if data is not None else value.tag)
+
+
+def integer(data: Any, kind: str) -> int:
+    """A whole number in the range of its kind, whichever way it was written."""
+    if isinstance(data, bool) or not isinstance(data, (int, float)) or data != data // 1:
+        raise BundleError("attribute of another kind", expected=kind, got=data)
+    if -RANGE[kind] <= data < RANGE[kind]:
+        return int(data)
+    raise BundleError("number out of range", expected=kind, got=data)
 
 
 def _float(data: float) -> float:
@@ -104,8 +120,19 @@ def _float(data: float) -> float:
         raise BundleError("number out of range", expected="double", got=data) from None
 
 
-def _tensor(value: Value) -> Tensor:
-    numbers = [_scalar(each, "double", value) for each in value.data]
+def float32(x: float) -> float:
+    """The nearest float32, as a double. Some writers give its shortest digits, others all digits of the double."""
+    try:
+        return float(struct.unpack("<f", struct.pack("<f", x))[0])
+    except OverflowError:
+        return math.copysign(math.inf, x)
+
+
+def _tensor(value: Value, kind: str) -> Tensor:
+    if value.form != "tensor":
+        raise _wrong(kind, value)
+    item = kind[7:-1] or "double"
+    numbers = [_scalar(each, item, value) for each in value.data]
     dims = value.dims if value.dims is not None else (len(numbers),)
     product = math.prod(dims)
     if product < 0 and dims.count(-1) == 1 and product and len(numbers) % -product == 0:
@@ -125,7 +152,8 @@ def pack(value: Any, kind: str) -> Value:
         return Value("list", _tag(item), [_coerced(each, item) for each in value])
     if kind.startswith("tensor"):
         tensor = value if isinstance(value, Tensor) else Tensor(list(value), (len(value),))
-        return Value("tensor", kind[7:-1] or "double", [float(each) for each in tensor.values], tensor.dims)
+        item = kind[7:-1] or "double"
+        return Value("tensor", item, [_coerced(each, item) for each in tensor.values], tensor.dims)
     return Value("scalar", _tag(kind), _coerced(value, kind))
 
 
@@ -134,8 +162,10 @@ def _tag(kind: str) -> str:
 
 
 def _coerced(value: Any, kind: str) -> Any:
-    if kind in ("double", "float"):
+    if kind == "double":
         return float(value)
-    if kind in ("int", "long"):
+    if kind == "float":
+        return float32(float(value))
+    if kind in RANGE:
         return int(value)
     return value

@@ -1,23 +1,24 @@
-"""Write a bundle: the tree of nodes to a zip (``.zip``), a tar.gz (``.tar.gz``) or a directory, in JSON."""
+"""Write a bundle: the tree of nodes to a zip (``.zip``), a tar.gz (``.tar.gz``) or a directory, in JSON or protobuf."""
 
 from __future__ import annotations
 
 import io
-import json
 import shutil
 import tarfile
 import tempfile
 import uuid
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nacre.bundle import jsonvalues
+from nacre.bundle import jsonvalues, trees
+from nacre.bundle.exact import noted
+from nacre.bundle.formats import FORMATS, Format
 from nacre.bundle.node import Bundle, Node
-from nacre.bundle.reader import EXACT
-from nacre.bundle.values import pack
+from nacre.bundle.reader import at
 from nacre.errors import SetupError
 
 if TYPE_CHECKING:
@@ -33,9 +34,25 @@ def new_bundle(root: Node) -> Bundle:
     return Bundle(uid=str(uuid.uuid4()), name=root.name, format="json", version=VERSION, root=root, timestamp=now)
 
 
-def write(bundle: Bundle, path: str | os.PathLike[str], overwrite: bool = False) -> Path:
-    """Write `bundle` to `path`; nothing stands under the final name before everything is written."""
+def write(
+    bundle: Bundle,
+    path: str | os.PathLike[str],
+    overwrite: bool = False,
+    format: str | None = None,  # noqa: A002 - the word that bundle.json uses
+) -> Path:
+    """Write `bundle` to `path`; nothing stands under the final name before everything is written.
+
+    Args:
+        bundle: what to write.
+        path: ``.zip``, ``.tar.gz``, or a directory.
+        overwrite: replace `path` if it exists.
+        format: "json" or "protobuf"; default the bundle's own, which is JSON for one that was made here.
+    """
     path = Path(path)
+    if format is not None:
+        bundle = replace(bundle, format=format)
+    if bundle.format not in FORMATS:
+        raise SetupError("unknown bundle format", expected=" or ".join(FORMATS), got=bundle.format)
     if path.exists() and not overwrite:
         raise SetupError("the output exists", expected="a new path", got=str(path), fix="Remove it or pass overwrite")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -81,39 +98,25 @@ def _directory(target: Path, files: list[tuple[str, bytes]]) -> None:
 
 
 def _files(bundle: Bundle) -> Iterator[tuple[str, bytes]]:
-    """All files, ``bundle.json`` last, as MLeap's own writer orders them."""
-    yield from _node_files(bundle.root, "root")
+    """All files, ``bundle.json`` last, as MLeap's own writer orders them; it is JSON in either format."""
+    yield from _node_files(bundle.root, "root", FORMATS[bundle.format])
     for name, content in bundle.notes.items():
         yield f"notes/{name}", content
-    head = {key: getattr(bundle, key) for key in ("uid", "name", "format", "version", "timestamp")}
-    yield "bundle.json", _json(head)
+    head: dict[str, Any] = {key: getattr(bundle, key) for key in ("uid", "name", "format", "version", "timestamp")}
+    if bundle.meta:
+        head["meta"] = {name: jsonvalues.encode(value) for name, value in noted(bundle.meta).items()}
+    yield "bundle.json", jsonvalues.dump(head)
 
 
-def _node_files(node: Node, folder: str, member: bool = False) -> Iterator[tuple[str, bytes]]:
-    yield f"{folder}/model.json", _json({"op": node.op, "attributes": _attributes(node)})
+def _node_files(node: Node, folder: str, form: Format, member: bool = False) -> Iterator[tuple[str, bytes]]:
+    where = f"{folder}/model.{form.suffix}"
+    yield where, at(lambda: form.write_model(node.op, node.attributes), where)
     if not member:
-        shape = {"inputs": _sockets(node.inputs), "outputs": _sockets(node.outputs)}
-        yield f"{folder}/node.json", _json({"name": node.name, "shape": shape})
-    for name, content in node.files.items():
+        where = f"{folder}/node.{form.suffix}"
+        yield where, at(lambda: form.write_node(node.name, node.inputs, node.outputs), where)
+    for name, content in trees.files(node, form.suffix).items():
         yield f"{folder}/{name}", content
     for child in node.children:
-        yield from _node_files(child, f"{folder}/{child.name}.node")
+        yield from _node_files(child, f"{folder}/{child.name}.node", form)
     for each in node.members:
-        yield from _node_files(each, f"{folder}/{each.name}", member=True)
-
-
-def _attributes(node: Node) -> dict[str, Any]:
-    values = dict(node.attributes)
-    for name, value in node.attributes.items():
-        text = jsonvalues.lost(value)
-        if text is not None:
-            values[EXACT + name] = pack(text, "string")
-    return {name: jsonvalues.encode(value) for name, value in values.items()}
-
-
-def _sockets(ports: list[tuple[str, str]]) -> list[dict[str, str]]:
-    return [{"port": port, "name": column} for port, column in ports]
-
-
-def _json(content: Any) -> bytes:
-    return json.dumps(content, ensure_ascii=False, allow_nan=False).encode()
+        yield from _node_files(each, f"{folder}/{each.name}", form, member=True)

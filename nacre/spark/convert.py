@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nacre.bundle.formats import FORMATS
 from nacre.bundle.values import pack
 from nacre.bundle.writer import new_bundle, write
 from nacre.errors import NacreError, SchemaError, UnsupportedError
@@ -33,7 +34,11 @@ TUNED = tuple(
 
 
 def convert(
-    saved: str | os.PathLike[str], out: str | os.PathLike[str], schema: Any = None, overwrite: bool = False
+    saved: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    schema: Any = None,
+    overwrite: bool = False,
+    format: str = "json",  # noqa: A002 - the word that bundle.json uses
 ) -> Path:
     """Write the bundle of a model that Spark saved with ``model.write().save(saved)``.
 
@@ -43,10 +48,11 @@ def convert(
         schema: types of the columns, raw ones at least: Spark's schema JSON (dict, text, or a file's path), a PySpark
             StructType, or a pyarrow Schema. Without it raw columns of an assembler are taken for doubles.
         overwrite: replace `out` if it exists.
+        format: "json" or "protobuf"; MLeap reads both.
 
     Raises UnsupportedError that lists every stage that cannot be written, all at once.
     """
-    return write(to_bundle(saved, schema), out, overwrite)
+    return write(to_bundle(saved, schema), out, overwrite, format)
 
 
 def to_bundle(saved: str | os.PathLike[str], schema: Any = None) -> Bundle:
@@ -200,7 +206,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("out", help="the bundle: .zip, .tar.gz, or a directory")
     parser.add_argument("--schema", help="file with Spark's schema JSON (df.schema.json()) of the columns")
     parser.add_argument("--overwrite", action="store_true", help="replace the output if it exists")
+    parser.add_argument("--format", choices=tuple(FORMATS), default="json", help="how models and nodes are written")
     args = parser.parse_args(argv)
-    path = convert(args.saved, args.out, args.schema, args.overwrite)
+    path = convert(args.saved, args.out, args.schema, args.overwrite, args.format)
     print(path)
     return 0

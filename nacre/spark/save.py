@@ -24,6 +24,7 @@ def save(
     sample: Any,
     staging: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
+    format: str = "json",  # noqa: A002 - the word that bundle.json uses
 ) -> Path:
     """Write a fitted PySpark model (classic or Spark Connect) as a bundle.
 
@@ -36,11 +37,12 @@ def save(
             model first. Not needed on a ``local`` master. Elsewhere it must be given: a path local to the driver would
             be written to the workers' disks.
         overwrite: replace `out` if it exists.
+        format: "json" or "protobuf"; MLeap reads both.
     """
     schema = _schema(model, sample)
     with _Staging(sample, staging) as folder:
         model.write().overwrite().save(folder.as_uri() if folder.is_absolute() else str(folder))
-        return convert(folder, out, schema, overwrite)
+        return convert(folder, out, schema, overwrite, format)
 
 
 def _schema(model: Any, sample: Any) -> dict[str, Any]:

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 NUM_FEATURES = Attr(
     "num_features", "long", REQUIRED, "size of the features vector", spark=lambda s: s.extra("numFeatures")
 )
-TREE_FILES = ("tree.json", "nodes.json")
-"""MLeap 0.20 writes ``nodes.json`` when it saves a bundle again."""
 
 
 class TreeStage(Stage):
@@ -49,16 +47,10 @@ class TreeStage(Stage):
         return [self.node]
 
     def _plan(self, member: Node) -> TreePlan:
-        name = next((name for name in TREE_FILES if name in member.files), TREE_FILES[0])
-        where = f"{member.path}/{name}"
-        if name not in member.files:
-            raise BundleError(
-                "a tree without its nodes", expected=name, got=list(member.files), file=where, node=self.name
-            )
         try:
-            tree = treefile.decode(member.files[name], self.num_features, 1)
+            tree = treefile.read(member, self.num_features, 1)
         except BundleError as error:
-            raise error.at(file=where, node=self.name) from error.__cause__
+            raise error.at(node=self.name) from error.__cause__
         return TreePlan(tree, [values[0] if values else 0.0 for values in tree.values], self.context.mleap)
 
     def wants(self) -> list[Type | None]:
@@ -105,7 +97,7 @@ class DecisionTreeRegression(TreeStage):
     @classmethod
     def from_spark(cls, saved: Saved) -> list[Node]:
         nodes = super().from_spark(saved)
-        nodes[0].files["tree.json"] = treefile.encode(saved.trees(regression=True)[0][0])
+        nodes[0].tree = saved.trees(regression=True)[0][0]
         return nodes
 
 
@@ -147,7 +139,7 @@ class EnsembleStage(TreeStage):
 
 def _member(name: str, tree: Tree, features: int) -> Node:
     node = DecisionTreeRegression.make(name, {"num_features": features}, [], [])
-    node.files["tree.json"] = treefile.encode(tree)
+    node.tree = tree
     return node
 
 
