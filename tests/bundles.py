@@ -50,7 +50,7 @@ Splits = tuple[Any, Any, Any] | float
 """A tree: a leaf's value, or (split, left, right). A split is (feature, threshold), or (feature, stored, is_left, count)."""
 
 
-def tree_file(tree: Splits) -> bytes:
+def tree_of(tree: Splits) -> trees.Tree:
     flat = trees.Tree()
 
     def add(each: Splits) -> None:
@@ -66,12 +66,12 @@ def tree_file(tree: Splits) -> bytes:
         add(right)
 
     add(tree)
-    return trees.encode(flat)
+    return trees.link(flat)
 
 
 def tree(content: Splits, features: int, column: str = "features", output: str = "prediction") -> Node:
     made = node("decision_tree_regression", {"num_features": features}, [column], [output])
-    made.files["tree.json"] = tree_file(content)
+    made.tree = tree_of(content)
     return made
 
 
@@ -83,7 +83,7 @@ def ensemble(
     made = node(op, values, [column], ["prediction"])
     for name, content in zip(names, contents, strict=True):
         member = REGISTRY["decision_tree_regression"].make(name, {"num_features": features}, [], [])
-        member.files["tree.json"] = tree_file(content)
+        member.tree = tree_of(content)
         made.members.append(member)
     return made
 
