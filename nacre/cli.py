@@ -30,6 +30,7 @@ VERBS = {
     "demo": Verb("nacre.demo:main", "Run the whole chain on Abalone: fit, bundle, train, serve, batch, compare"),
     "convert": Verb("nacre.spark.convert:main", "Write a bundle from a saved Spark model, without a JVM"),
     "show": Verb("nacre.bundle.show:main", "Print what a bundle holds, without building it"),
+    "verify": Verb("nacre.proof.verify:main", "Score the rows a bundle carries and compare with Spark's answers"),
     "score": Verb("nacre.transform.score:main", "Score a CSV, JSON Lines or Parquet file with one bundle"),
     "serve": Verb("nacre.serving.server:main", "Run one container: sparkml, xgboost"),
     "train xgboost": Verb("nacre.train.xgboost:main", "Train as the xgboost container trains"),

@@ -32,7 +32,7 @@ from nacre.handlers.sparkml_requests import (
     no_rows,
     request_of,
 )
-from nacre.handlers.sparkml_start import SCHEMA, bundle_in, own_binding
+from nacre.handlers.sparkml_start import SCHEMA, VERIFY, bundle_in, own_binding
 from nacre.plan.model import Model, load
 from nacre.plan.rowcode import Dropped
 
@@ -90,7 +90,7 @@ class SparkML(Handler):
     """Frames: `decode` gives a Frame, `from_table` a TableFrame, `predict` Scores."""
 
     kind: ClassVar[str] = "sparkml"
-    settings: ClassVar[tuple[Setting, ...]] = (SCHEMA, ACCEPT, BATCH, COMPAT)
+    settings: ClassVar[tuple[Setting, ...]] = (SCHEMA, ACCEPT, BATCH, COMPAT, VERIFY)
 
     def __init__(self, model: Model, env: Mapping[str, str]):
         self.model = model
@@ -104,7 +104,12 @@ class SparkML(Handler):
         mode = "mleap" if env.get(COMPAT.name) == "aws" else "spark"
         if env.get(BATCH.name):
             import nacre.handlers.sparkml_table  # noqa: F401  large requests will come, and need Arrow
-        return cls(load(bundle_in(model_dir), mode=mode), env)
+        bundle = bundle_in(model_dir)
+        if env.get(VERIFY.name) == "true":
+            from nacre.proof.verify import require
+
+            require(bundle)
+        return cls(load(bundle, mode=mode), env)
 
     def _bind(self, schema: Schema) -> Binding:
         return Binding(self.model, schema, mleap=self.compat)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nacre.plan.model import Model
 
 SCHEMA = Setting("SAGEMAKER_SPARKML_SCHEMA", None, "schema of requests, JSON; default: the bundle's own columns")
+VERIFY = Setting("NACRE_VERIFY", None, "true: refuse a bundle unless its own proof holds (nacre verify)")
 ARCHIVES = (".zip", ".tar.gz", ".tgz")
 
 

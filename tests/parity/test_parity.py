@@ -60,7 +60,7 @@ class Parity:
     def _prepare(self, case: Case, path: Path) -> Prepared:
         fitted = case.model(self.spark)
         frame = frame_of(self.spark, case.score)
-        save(fitted, path, frame)
+        save(fitted, path, frame, proof=0)
         model, rows = nacre.load(path), rows_of(case.score)
         transformed = Transformed(fitted.transform(frame))
         return Prepared(case, path, model, rows, transformed.types(), outcomes(transformed, model, rows))

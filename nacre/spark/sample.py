@@ -1,0 +1,131 @@
+"""A sample of rows with what Spark makes of each: the schema of the transformed frame, and the proof for the bundle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from nacre.errors import SetupError
+from nacre.plan.sparkschema import VECTOR_CLASS, from_spark_json
+from nacre.proof import Proof, ProofRow
+from nacre.proof.notes import DROPPED, FAILED, SCORED, plain_value
+from nacre.spark.sparkerrors import is_sparks, root_cause
+
+if TYPE_CHECKING:
+    from nacre.plan.model import Model
+
+NUMBER = "nacre_row_number"
+"""A column that says which row of the sample a transformed row comes from."""
+
+
+class Sample:
+    """A frame the model was or can be applied to.
+
+    Args:
+        model: the fitted PySpark transformer.
+        frame: a DataFrame, raw or already transformed by the model.
+        rows: how many rows to take for the proof; 0 takes none, and reads at most one row for the sizes of vectors.
+    """
+
+    def __init__(self, model: Any, frame: Any, rows: int):
+        self.model = model
+        self.frame = frame
+        made = made_columns(model)
+        self.transformed = bool(made) and made <= set(frame.columns)
+        self.rows: list[Any] = frame.limit(rows).collect() if rows else []
+        self.result = frame if self.transformed else self._apply(frame)
+
+    def _apply(self, frame: Any) -> Any:
+        try:
+            return self.model.transform(frame)
+        except Exception as error:
+            if is_sparks(error):
+                raise SetupError(
+                    "Spark cannot transform the sample", expected="rows as the model was fitted on",
+                    got=root_cause(error),
+                ) from error  # fmt: skip
+            raise
+
+    def schema(self) -> dict[str, Any]:
+        """Spark's schema JSON of the transformed frame, with the sizes of raw vectors filled in from its first row."""
+        schema: dict[str, Any] = json.loads(self.result.schema.json())
+        unsized = [field for field in schema["fields"] if _unsized(field) and field["name"] in self.frame.columns]
+        if unsized:
+            first = self.rows[0] if self.rows else self.frame.select(*[field["name"] for field in unsized]).first()
+            for field in unsized if first is not None else []:
+                if first[field["name"]] is not None:
+                    field["metadata"] = {"ml_attr": {"num_attrs": int(first[field["name"]].size)}}
+        return schema
+
+    def proof(self, model: Model, schema: Mapping[str, Any]) -> Proof | None:
+        """The sample's rows with Spark's answers; None where there are no rows, or the raw columns are gone."""
+        names = list(model.inputs)
+        if not self.rows or not set(names) <= set(self.frame.columns):
+            return None
+        answers = dict(enumerate(self.rows)) if self.transformed else self._answers()
+        outputs = [name for name in model.outputs if name not in names]
+        known = from_spark_json(schema)
+        types = {name: known.get(name, kind) for name, kind in {**model.inputs, **model.outputs}.items()}
+        return Proof(
+            {**types, **model.inputs},
+            [self._row(row, answers.get(n), names, outputs) for n, row in enumerate(self.rows)],
+            str(self.frame.sparkSession.version),
+        )
+
+    def _row(self, row: Any, answer: Any, names: list[str], outputs: list[str]) -> ProofRow:
+        inputs = {name: plain_value(row[name]) for name in names}
+        if answer is None:
+            return ProofRow(inputs, DROPPED, {})
+        if answer == FAILED:
+            return ProofRow(inputs, FAILED, {})
+        return ProofRow(inputs, SCORED, {name: plain_value(answer[name]) for name in outputs})
+
+    def _answers(self) -> dict[int, Any]:
+        """Number of the row -> what Spark made of it. A row that Spark refuses fails a whole frame, so if one does each
+        row is asked for on its own."""
+        numbers = range(len(self.rows))
+        try:
+            return self._asked(numbers)
+        except Exception as error:
+            if not is_sparks(error):
+                raise
+        found: dict[int, Any] = {}
+        for n in numbers:
+            try:
+                found |= self._asked([n])
+            except Exception as error:
+                if not is_sparks(error):
+                    raise
+                found[n] = FAILED
+        return found
+
+    def _asked(self, numbers: Any) -> dict[int, Any]:
+        from pyspark.sql.types import IntegerType, StructField, StructType
+
+        schema = StructType([*self.frame.schema.fields, StructField(NUMBER, IntegerType(), False)])
+        local = [(*self.rows[n], n) for n in numbers]
+        made = self.model.transform(self.frame.sparkSession.createDataFrame(local, schema))
+        return {row[NUMBER]: row for row in made.collect()}
+
+
+def _unsized(field: Mapping[str, Any]) -> bool:
+    kind = field["type"]
+    vector = isinstance(kind, dict) and kind.get("class") == VECTOR_CLASS
+    return vector and "ml_attr" not in (field.get("metadata") or {})
+
+
+def made_columns(model: Any) -> set[str]:
+    """Names of the columns that the model's stages make, as far as their params tell."""
+    if isinstance(getattr(model, "stages", None), list):
+        return {name for stage in model.stages for name in made_columns(stage)}
+    names = {
+        model.getOrDefault(param)
+        for param in ("outputCol", "predictionCol")
+        if hasattr(model, param) and model.isDefined(param)
+    }
+    if hasattr(model, "outputCols") and model.isSet("outputCols"):
+        names |= set(model.getOrDefault("outputCols"))
+        if model.hasParam("outputCol") and not model.isSet("outputCol"):
+            names -= {model.getOrDefault("outputCol")}
+    return names

@@ -1,0 +1,183 @@
+"""The proof in a bundle: written at save, scored again by `nacre verify`, and refused where it does not hold."""
+
+from __future__ import annotations
+
+import json
+import math
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import nacre
+from nacre.bundle import read, write
+from nacre.bundle.values import pack
+from nacre.cli import main
+from nacre.errors import BundleError, ModelError
+from nacre.plan.types import Type, vector
+from nacre.proof import NOTE, Proof, ProofRow
+from nacre.proof.verify import gap, require, verify
+from nacre.spark.save import save
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+ROWS = [("a", 1.0), ("b", -0.0), ("unseen", 2.0), (None, 3.0), ("a", 9.0), ("b", math.nan), ("a", None)]
+KINDS = {"splits": "list<double>", "labels_array_0": "list<string>"}
+
+
+@pytest.fixture(scope="module")
+def saved(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle whose proof has scored, dropped and failed rows."""
+    from pyspark.ml import Pipeline
+    from pyspark.ml.feature import Bucketizer, StringIndexer, VectorAssembler
+
+    frame = sample(spark)
+    stages = [
+        StringIndexer(inputCol="s", outputCol="i", handleInvalid="skip"),
+        Bucketizer(splits=[-1.0, 1.5, 4.0], inputCol="x", outputCol="b", handleInvalid="keep"),
+        VectorAssembler(inputCols=["i", "b", "x"], outputCol="v", handleInvalid="keep"),
+    ]
+    model = Pipeline(stages=stages).fit(frame.filter("s in ('a', 'b')"))
+    spark.sparkContext.setLogLevel("OFF")  # the row that Spark refuses
+    path = save(model, tmp_path_factory.mktemp("verify") / "model.zip", frame)
+    spark.sparkContext.setLogLevel("ERROR")
+    return path
+
+
+def sample(spark: SparkSession) -> DataFrame:
+    return spark.createDataFrame(ROWS, "s string, x double").coalesce(1)
+
+
+def proof_of(path: Path) -> Proof:
+    return Proof.decode(read(path).notes[NOTE])
+
+
+def test_the_proof_holds_what_spark_made(saved: Path) -> None:
+    rows = proof_of(saved).rows
+    assert [row.outcome for row in rows] == ["scored", "scored", "dropped", "dropped", "failed", "scored", "scored"]
+    assert [(row.inputs["s"], row.outputs.get("b")) for row in rows if row.outcome == "scored"] == [
+        ("a", 0.0), ("b", 0.0), ("b", 2.0), ("a", None),
+    ]  # fmt: skip
+    assert rows[0].outputs["v"] == [0.0, 0.0, 1.0] or rows[0].outputs["v"]["indices"] == [2]
+    assert math.copysign(1.0, rows[1].inputs["x"]) == -1.0
+    assert math.isnan(rows[5].inputs["x"])
+
+
+def test_verify_says_it_holds(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", str(saved)]) == 0
+    told = capsys.readouterr().out
+    assert "7 rows, scored by Spark" in told
+    assert "The bundle gives Spark's numbers" in told
+    require(saved)
+
+
+def spoilt(saved: Path, folder: Path, op: str, changed: dict[str, Any]) -> Path:
+    """The bundle with an attribute of an op changed after Spark has scored."""
+    bundle = read(saved)
+    node = next(node for node in bundle.root.walk() if node.op == op)
+    node.attributes |= {name: pack(value, KINDS[name]) for name, value in changed.items()}
+    return write(bundle, folder / "spoilt.zip")
+
+
+@pytest.mark.parametrize(
+    ("op", "changed", "column"),
+    [
+        ("bucketizer", {"splits": [-1.0, 0.5, 4.0]}, "b"),
+        ("string_indexer", {"labels_array_0": ["b", "a"]}, "i"),
+    ],
+)
+def test_verify_sees_a_changed_artefact(
+    saved: Path, tmp_path: Path, op: str, changed: dict[str, Any], column: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = spoilt(saved, tmp_path, op, changed)
+    report = verify(path)
+    wrong = {each.column: each for each in report.checked if each.wrong is not None}
+    assert set(wrong) == {column}, "the assembler behind it is right, given Spark's own values"
+    assert (wrong[column].wrong, wrong[column].columns, wrong[column].rows) == (1, 1.0, 1.0)
+    assert main(["verify", str(path), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["good"] is False
+    with pytest.raises(ModelError) as caught:
+        require(path)
+    assert f"{column} (row 1)" in str(caught.value)
+
+
+def test_verify_sees_another_outcome(saved: Path, tmp_path: Path) -> None:
+    path = spoilt(saved, tmp_path, "bucketizer", {"splits": [-1.0, 1.5, 10.0]})
+    assert verify(path).outcomes == [f"row 5: Spark failed, {plan} plan scored" for plan in ("columns", "rows")]
+    assert not verify(path).good
+
+
+def test_a_server_refuses_on_request(saved: Path, tmp_path: Path) -> None:
+    from nacre.handlers.sparkml import SparkML
+
+    path = spoilt(saved, tmp_path, "bucketizer", {"splits": [-1.0, 0.5, 4.0]})
+    with pytest.raises(ModelError, match="does not give Spark's numbers"):
+        SparkML.load(path, {"NACRE_VERIFY": "true"})
+    assert SparkML.load(path, {}).model.outputs
+    assert SparkML.load(saved, {"NACRE_VERIFY": "true"}).model.outputs
+
+
+def test_no_rows_on_request(spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from pyspark.ml.feature import Bucketizer
+
+    stage = Bucketizer(splits=[-9.0, 0.0, 9.0], inputCol="x", outputCol="b")
+    path = nacre.spark.save(stage, tmp_path / "plain.zip", sample(spark), proof=0)
+    with zipfile.ZipFile(path) as archive:
+        assert not [name for name in archive.namelist() if name.startswith("notes/")]
+    assert main(["verify", str(path)]) == 1
+    assert "a bundle without a proof" in capsys.readouterr().err
+
+
+def test_a_transformed_sample_is_its_own_proof(spark: SparkSession, tmp_path: Path) -> None:
+    from pyspark.ml.feature import Bucketizer
+
+    stage = Bucketizer(splits=[-9.0, 0.0, 10.0], inputCol="x", outputCol="b", handleInvalid="keep")
+    transformed = stage.transform(sample(spark).filter("x > 0.5"))
+    path = save(stage, tmp_path / "model.zip", transformed, proof=3)
+    assert [row.outputs for row in proof_of(path).rows] == [{"b": 1.0}] * 3
+    assert verify(path).good
+    without_raw = save(stage, tmp_path / "raw_gone.zip", transformed.drop("x"), proof=3)
+    assert NOTE not in read(without_raw).notes
+
+
+def test_the_jvm_ignores_the_note(saved: Path, oracle: Any) -> None:
+    found = oracle.transform(saved, {"s": ("string", ["a", "b"]), "x": ("double", [1.0, 2.0])})
+    assert found["b"] == [0.0, 1.0]
+
+
+def test_round_trip_of_every_kind_of_value() -> None:
+    nan, inf = math.nan, math.inf
+    types = {
+        "d": Type("double"), "f": Type("float"), "s": Type("string"), "v": vector(3), "l": Type("string", "list"),
+        "m": Type("double", "map"), "vs": Type("double", "vectors"), "i": Type("long"), "b": Type("boolean"),
+    }  # fmt: skip
+    values = {
+        "d": -0.0, "f": inf, "s": "NaN", "v": {"size": 3, "indices": [1], "values": [nan]}, "l": ["Infinity", None, ""],
+        "m": {"é": -inf, "x": None}, "vs": [[1.0], [nan]], "i": 2**62 + 1, "b": True,
+    }  # fmt: skip
+    rows = [ProofRow(values, "scored", {"d": nan}), ProofRow(dict.fromkeys(types), "dropped", {})]
+    proof = Proof(types, rows, "4.1.4")
+    assert repr(Proof.decode(proof.encode())) == repr(proof)
+
+
+GARBAGE = [
+    b"", b"[]", b"{}", b'{"version": 2}', b'{"version": 1, "schema": 1, "rows": [], "spark": "4"}', b"\xff", b"[" * 100_000,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("content", GARBAGE, ids=range(len(GARBAGE)))
+def test_garbage_is_refused(saved: Path, tmp_path: Path, content: bytes) -> None:
+    bundle = read(saved)
+    bundle.notes[NOTE] = content
+    with pytest.raises(BundleError) as caught:
+        verify(write(bundle, tmp_path / "garbage.zip"))
+    assert caught.value.where["file"] == f"notes/{NOTE}"
+
+
+def test_gaps() -> None:
+    assert gap((1.0, math.nan), (1.5, math.nan)) == 0.5
+    assert gap((1.0,), (1.0, 2.0)) == math.inf
+    assert gap(1.0, None) == gap("a", "b") == gap(math.inf, 1.0) == math.inf
+    assert gap(["a"], ["a"]) == gap(None, None) == gap(-math.inf, -math.inf) == gap((), ()) == 0.0
