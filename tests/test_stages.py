@@ -15,6 +15,7 @@ from pyspark.ml.linalg import SparseVector
 
 import nacre
 from nacre.bundle import new_bundle, read, write
+from nacre.bundle.formats import FORMATS
 from nacre.bundle.values import Shape, pack
 from nacre.plan.types import Type
 from nacre.stages import REGISTRY
@@ -105,11 +106,12 @@ def test_numbers_of_mleap(oracle: Mleap, folder: Path, op: str, mode: str, words
 
 
 @pytest.mark.oracle
+@pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("op", sorted(STRATEGIES))
-@settings(PLANS, max_examples=5)
+@settings(PLANS, max_examples=4)
 @given(data=st.data())
-def test_resaved_by_mleap(oracle: Mleap, folder: Path, op: str, data: Any) -> None:
-    """A bundle that the JVM has loaded and written again as JSON loads here and scores the same."""
+def test_resaved_by_mleap(oracle: Mleap, folder: Path, op: str, form: str, data: Any) -> None:
+    """A bundle that the JVM has loaded and written again, both in the same format, loads here and scores the same."""
     words = {attr.name: attr.choices[0] for attr in REGISTRY[op].attributes if attr.choices}
     nodes, kinds = data.draw(STRATEGIES[op](words, wild=False))
     row = st.fixed_dictionaries({name: values(kind) for name, kind in kinds.items()})
@@ -117,10 +119,11 @@ def test_resaved_by_mleap(oracle: Mleap, folder: Path, op: str, data: Any) -> No
     bundle = bundles.pipeline(*nodes)
     leaves = [node for node in bundle.root.walk() if node.op != "pipeline"]
     assume(all(node.attributes.get("labels_length") != pack(2, "int") for node in leaves))
-    first, again = write(bundle, folder / "first.zip", overwrite=True), folder / "again.zip"
+    first, again = write(bundle, folder / "first.zip", overwrite=True, format=form), folder / "again.zip"
     again.unlink(missing_ok=True)
-    oracle.resave(first, again, "json")
+    oracle.resave(first, again, form)
     one, other = nacre.load(first, mode="mleap"), nacre.load(again, mode="mleap")
+    assert other.bundle.format == form
     rows = [{name: row[name] for name in one.inputs} for row in rows]
     assume(one.inputs == other.inputs == kinds)  # an indexer's numbers come as texts where no schema says otherwise
     for before, after in zip(bundles.by_columns(one, rows), bundles.assert_plans_agree(other, rows), strict=True):

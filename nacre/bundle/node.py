@@ -32,6 +32,12 @@ class Node:
     tree: Tree | ClusterTree | None = None
     """The tree of a node that was made here; `nacre.bundle.trees` gives it wherever it is."""
     path: str = "root"
+    suffix: str = "json"
+    """How the names of its files end in the bundle it was read from."""
+
+    def file(self, stem: str) -> str:
+        """Where its `model` or `node` file stands, for errors."""
+        return f"{self.path}/{stem}.{self.suffix}"
 
     def walk(self) -> Iterator[Node]:
         """This node and all its pipeline children, in execution order; members are part of their node."""

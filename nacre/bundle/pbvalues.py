@@ -83,7 +83,7 @@ def _items(form: str, content: bytes, generation: Generation, depth: int) -> Val
         tags = sorted(FIELDS[number][0] for number in numbers)
         raise BundleError("malformed attribute", expected="items of one kind", got=" and ".join(tags))
     tag, kind = FIELDS[found[0][0]]
-    if form == "scalar" and kind != BYTES and found[-1][1] != kind:
+    if form == "scalar" and kind != BYTES and found[-1][1] == BYTES:
         raise BundleError("malformed attribute", expected=f"one {tag}", got="a packed list")
     if form == "scalar":
         found = found[-1:]

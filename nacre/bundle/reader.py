@@ -102,7 +102,8 @@ class _Reader:
         where = f"{folder}/{self.model_file}"
         op, unread = at(lambda: self.form.model(self.files.read(where)), where)
         values = {each: at(lambda raw=raw: self.form.value(raw, self.age), where, each) for each, raw in unread.items()}
-        return Node(op=op, name=name, attributes=at(lambda: restored(values), where), path=folder)
+        attributes = at(lambda: restored(values), where)
+        return Node(op=op, name=name, attributes=attributes, path=folder, suffix=self.form.suffix)
 
     def _children(self, node: Node) -> list[Node]:
         where = f"{node.path}/{self.model_file}"

@@ -1,4 +1,7 @@
-"""Tree files of JSON bundles: pre-order nodes, one JSON object a line."""
+"""Tree files of JSON bundles: pre-order nodes, one JSON object a line.
+
+JSON has no infinity: it stands as null, which alone is NaN, and beside it under ``nacre.<name>`` as [[position, word]].
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from typing import Any
 from nacre.bundle.jsonvalues import dump
 from nacre.bundle.tree import LEAF, Bounds, ClusterTree, Tree, number
 from nacre.errors import BundleError
+
+_INFINITIES = {"inf": math.inf, "-inf": -math.inf}
 
 
 def is_clusters(content: bytes) -> bool:
@@ -49,14 +54,14 @@ def _each_line(content: bytes, take: Callable[[Any], None]) -> None:
 
 def _node(tree: Tree, node: dict[str, Any], bounds: Bounds) -> None:
     if node["type"] == "leaf":
-        tree.add_leaf(bounds.leaf(_numbers(node["values"])))
+        tree.add_leaf(bounds.leaf(_numbers(node, "values")))
         return
     if node["type"] != "internal":
         raise BundleError("malformed tree node", expected="an internal or leaf node", got=node["type"])
     split = node["split"]
     feature = bounds.feature(split["featureIndex"])
     if split["type"] == "continuous":
-        tree.add_split(feature, number(_number(split["threshold"]), "threshold"))
+        tree.add_split(feature, number(_one(split, "threshold"), "threshold"))
     elif split["type"] == "categorical":
         _categorical(tree, feature, split)
     else:
@@ -64,31 +69,48 @@ def _node(tree: Tree, node: dict[str, Any], bounds: Bounds) -> None:
 
 
 def _categorical(tree: Tree, feature: int, split: dict[str, Any]) -> None:
-    is_left, count, stored = split["isLeft"], split["numCategories"], split["categories"]
+    is_left, count = split["isLeft"], split["numCategories"]
     if not isinstance(is_left, bool):
         raise BundleError("malformed split", expected="isLeft, true or false", got=is_left)
     if not _is_int(count) or count < 0:
         raise BundleError("malformed split", expected="numCategories, the number of categories", got=count)
-    if not isinstance(stored, list):
-        raise BundleError("malformed split", expected="categories, an array", got=stored)
-    tree.add_categorical(feature, tuple(number(each, "categories") for each in _numbers(stored)), is_left, count)
+    stored = tuple(number(each, "categories") for each in _numbers(split, "categories"))
+    tree.add_categorical(feature, stored, is_left, count)
 
 
 def _cluster(tree: ClusterTree, node: dict[str, Any]) -> None:
     index, count = node["index"], node["numChildren"]
     if not _is_int(index) or not _is_int(count):
         raise BundleError("malformed cluster node", expected="index and numChildren, whole numbers", got=(index, count))
-    tree.add(index, _number(node["norm"]), _numbers(node["values"]), count)
+    tree.add(index, _one(node, "norm"), _numbers(node, "values"), count)
 
 
 def _is_int(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _numbers(values: Any) -> tuple[float, ...]:
+def _one(holder: dict[str, Any], name: str) -> float:
+    found = _number(holder[name])
+    return found if found == found else _exact(holder, name, [found])[0]
+
+
+def _numbers(holder: dict[str, Any], name: str) -> tuple[float, ...]:
+    values = holder[name]
     if not isinstance(values, list):
-        raise BundleError("malformed tree node", expected="an array of numbers", got=values)
-    return tuple(map(_number, values))
+        raise BundleError("malformed tree node", expected=f"{name}, an array of numbers", got=values)
+    found = [_number(value) for value in values]
+    return tuple(_exact(holder, name, found))
+
+
+def _exact(holder: dict[str, Any], name: str, values: list[float]) -> list[float]:
+    """Put the infinities back."""
+    note = f"nacre.{name}"
+    if note in holder:
+        for at, word in holder[note]:
+            if not 0 <= at < len(values):
+                raise ValueError(at)
+            values[at] = _INFINITIES[word]
+    return values
 
 
 def _number(value: Any) -> float:
@@ -110,26 +132,34 @@ def encode(tree: Tree) -> bytes:
 def _nodes(tree: Tree) -> Iterator[dict[str, Any]]:
     for node, feature in enumerate(tree.feature):
         if feature == LEAF:
-            yield {"type": "leaf", "values": _plain(tree.values[node])}
+            yield {"type": "leaf", **_plain("values", tree.values[node])}
         elif node in tree.categories:
             stored, is_left, count = tree.categories[node]
             split = {"type": "categorical", "featureIndex": feature, "isLeft": is_left, "numCategories": count}
-            yield {"type": "internal", "split": {**split, "categories": _plain(stored)}}
+            yield {"type": "internal", "split": {**split, **_plain("categories", stored)}}
         else:
-            (threshold,) = _plain((tree.threshold[node],))
-            split = {"type": "continuous", "featureIndex": feature, "threshold": threshold}
-            yield {"type": "internal", "split": split}
+            threshold = _single("threshold", tree.threshold[node])
+            yield {"type": "internal", "split": {"type": "continuous", "featureIndex": feature, **threshold}}
 
 
 def encode_clusters(tree: ClusterTree) -> bytes:
     nodes = zip(tree.index, tree.norm, tree.center, tree.count, strict=True)
     lines = (
-        dump({"index": index, "norm": _plain((norm,))[0], "values": _plain(center), "numChildren": count})
+        dump({"index": index, **_single("norm", norm), **_plain("values", center), "numChildren": count})
         for index, norm, center, count in nodes
     )
     return b"\n".join(lines) + b"\n"
 
 
-def _plain(values: tuple[float, ...]) -> list[float | None]:
-    """JSON has neither NaN nor infinity: null."""
-    return [x if math.isfinite(x) else None for x in values]
+def _single(name: str, value: float) -> dict[str, Any]:
+    content = _plain(name, (value,))
+    return {**content, name: content[name][0]}
+
+
+def _plain(name: str, values: tuple[float, ...]) -> dict[str, Any]:
+    """The numbers under their name, null for those that JSON has not, and the note that says which were infinite."""
+    if all(map(math.isfinite, values)):
+        return {name: list(values)}
+    note = [[at, repr(x)] for at, x in enumerate(values) if math.isinf(x)]
+    content = {name: [x if math.isfinite(x) else None for x in values]}
+    return {**content, f"nacre.{name}": note} if note else content

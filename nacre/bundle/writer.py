@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from nacre.bundle import jsonvalues, trees
 from nacre.bundle.exact import noted
 from nacre.bundle.formats import FORMATS, Format
+from nacre.bundle.generations import NEWEST, generation
 from nacre.bundle.node import Bundle, Node
 from nacre.bundle.reader import at
 from nacre.errors import SetupError
@@ -49,10 +50,11 @@ def write(
         format: "json" or "protobuf"; default the bundle's own, which is JSON for one that was made here.
     """
     path = Path(path)
-    if format is not None:
-        bundle = replace(bundle, format=format)
+    bundle = replace(bundle, format=format or bundle.format)
     if bundle.format not in FORMATS:
         raise SetupError("unknown bundle format", expected=" or ".join(FORMATS), got=bundle.format)
+    if generation(bundle.version) != NEWEST:  # what is written here is of today's encoding, whoever wrote it before
+        bundle.version = VERSION
     if path.exists() and not overwrite:
         raise SetupError("the output exists", expected="a new path", got=str(path), fix="Remove it or pass overwrite")
     path.parent.mkdir(parents=True, exist_ok=True)

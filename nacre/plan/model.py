@@ -56,7 +56,7 @@ def build(root: Node, context: Context) -> list[Stage]:
         raise UnsupportedError(
             f"unknown op {node.op!r}", expected=f"one of {', '.join(sorted(REGISTRY))}",
             got=", ".join(f"{each.op} (node {each.name})" for each in unknown),
-            file=f"{node.path}/model.json", node=node.name,
+            file=node.file("model"), node=node.name,
         )  # fmt: skip
     return [REGISTRY[node.op](node, context) for node in nodes]
 

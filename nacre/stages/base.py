@@ -187,14 +187,14 @@ class Stage:
         try:
             content = unpack(self.node.attributes[name], attr.kind)
         except BundleError as error:
-            raise error.at(file=f"{self.node.path}/model.json", node=self.name, field=name) from error.__cause__
+            raise error.at(file=self.node.file("model"), node=self.name, field=name) from error.__cause__
         if attr.choices and content not in attr.choices:
             raise self.bad("unknown word", name, " or ".join(attr.choices), content)
         return content
 
     def bad(self, message: str, field: str, expected: Any, got: Any) -> BundleError:
         """An error about this node's artefact."""
-        where = f"{self.node.path}/model.json"
+        where = self.node.file("model")
         return BundleError(message, expected=expected, got=got, file=where, node=self.name, field=field)
 
     def refuse(self, column: str, expected: Any, got: Any) -> SchemaError:
@@ -208,18 +208,18 @@ class Stage:
             rank = _rank(declared, port)
             if rank is None:
                 names = [each.name + ("N" if each.many else "") for each in declared]
-                where = f"{self.node.path}/node.json"
+                where = self.node.file("node")
                 raise BundleError("unknown port", expected=names, got=port, file=where, node=self.name, field=port)
             if rank in known:
                 twice = f"{known[rank][0]} and {port}"
                 raise BundleError(
-                    "a port stands twice", expected="each once", got=twice, file=f"{self.node.path}/node.json",
+                    "a port stands twice", expected="each once", got=twice, file=self.node.file("node"),
                     node=self.name, field=port,
                 )  # fmt: skip
             known[rank] = (port, column)
         for index, each in enumerate(declared):
             if not each.optional and not any(rank[0] == index for rank in known):
-                where = f"{self.node.path}/node.json"
+                where = self.node.file("node")
                 raise BundleError(
                     "a port is missing", expected=each.name, got=[p for p, _ in ports], file=where, node=self.name
                 )
