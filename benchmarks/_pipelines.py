@@ -50,10 +50,8 @@ class Pipeline:
 
 def abalone(rows: int, seed: int) -> pa.Table:
     """Sex and seven measures, as the demo makes them."""
-    columns = zip(*generate(rows, seed), strict=True)
-    return pa.table(
-        {name: list(values) if name == "sex" else list(map(float, values)) for name, values in zip(RAW, columns, strict=False)}
-    )  # fmt: skip
+    named = dict(zip(RAW, zip(*generate(rows, seed), strict=True), strict=False))
+    return pa.table({name: list(each) if name == "sex" else list(map(float, each)) for name, each in named.items()})
 
 
 def mixed(rows: int, seed: int) -> pa.Table:

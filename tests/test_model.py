@@ -454,3 +454,22 @@ def test_threads_share_a_model(tmp_path: Path) -> None:
         thread.join()
     assert len(found) == 4 * len(ROWS) * 20
     assert all(found)
+
+
+def test_blocks_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table longer than a block: same rows, same bits, same errors, counted from the table's first row."""
+    splits = bundles.node("bucketizer", {"splits": [0.0, 1.0, 2.0], "handle_invalid": "skip"}, ["x"], ["b"])
+    made = Model(bundles.pipeline(splits, types={"x": Type("double")}))
+    rows = {"x": [0.5, math.nan, 1.5, 2.0, 0.0, math.nan, 1.0]}
+    whole, wrong = made.transform(rows), {"x": [*rows["x"], 3.0, 0.0, -1.0]}
+    monkeypatch.setattr("nacre.plan.model.BLOCK", 3)
+    assert made.transform(rows).equals(whole)
+    with pytest.raises(RowError) as caught:
+        made.transform(wrong)
+    assert caught.value.where["row"] == 8
+    assert "2 rows failed" in caught.value.message
+    scaler = bundles.node("standard_scaler", {"std": Tensor([1.0, 2.0], (2,))}, ["v"], ["s"])
+    sized = Model(bundles.pipeline(scaler, types={"v": vector(2)}))
+    with pytest.raises(SchemaError) as caught_too:
+        sized.transform({"v": [*[[0.0, 1.0]] * 4, [0.0]]})
+    assert caught_too.value.where["row"] == 5

@@ -16,30 +16,34 @@ if TYPE_CHECKING:
 
 @dataclass
 class Outcome:
-    """All columns after a run, and what became of each row: scored, dropped, or failed."""
+    """All columns after a run, and what became of each row: scored, dropped, or failed. Errors count rows on from
+    `start`."""
 
     columns: dict[str, Column]
     alive: Bools
     dropped: Bools
     failures: list[tuple[Failed, np.ndarray, str]]
+    start: int = 0
 
     def errors(self) -> list[RowError]:
         """One error a failed row, in row order."""
         found = {int(row): failed.error(int(row), node) for failed, rows, node in self.failures for row in rows}
+        for error in found.values():
+            error.where["row"] += self.start
         return [found[row] for row in sorted(found)]
 
-    def raise_first(self) -> None:
-        """Raise the error of the first failed row; it says how many more there are."""
-        errors = self.errors()
-        if errors:
-            if len(errors) > 1:
-                errors[0].message += f" ({len(errors)} rows failed; this is the first)"
-            raise errors[0]
+
+def raise_first(errors: Sequence[RowError]) -> None:
+    """Raise the error of the first failed row, if any; it says how many more there are."""
+    if len(errors) > 1:
+        errors[0].message += f" ({len(errors)} rows failed; this is the first)"
+    if errors:
+        raise errors[0]
 
 
-def run(stages: Sequence[Stage], columns: dict[str, Column], rows: int) -> Outcome:
+def run(stages: Sequence[Stage], columns: dict[str, Column], rows: int, start: int = 0) -> Outcome:
     """Run the stages in order. A row that one stage drops or refuses is out of the question for those after it."""
-    outcome = Outcome(columns, np.ones(rows, bool), np.zeros(rows, bool), [])
+    outcome = Outcome(columns, np.ones(rows, bool), np.zeros(rows, bool), [], start)
     for stage in stages:
         result = stage.columns([columns[name] for name in stage.input_names])
         _note(outcome, result, stage.name)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from nacre.plan.frame import Floats
     from nacre.plan.rowcode import RowCode
 
-BLOCK = 1 << 14
+BLOCK = 20_000
 """Rows walked at a time: the block's columns stay in the processor's cache."""
 NODES = 50_000
 """Nodes of a model up to which trees become Python source; beyond, compiling costs seconds and hundreds of MB."""
@@ -186,7 +186,8 @@ class Forest:
         """The trees in order: neighbours that are run as bit slices in groups, deep ones alone."""
         parts: list[Group | TreePlan] = []
         for deep, some in itertools.groupby(self.plans, lambda plan: plan.depth > DEEPEST):
-            parts += list(some) if deep else groups(list(some))
+            plans = list(some)
+            parts += plans if deep else groups(plans)
         return parts
 
     def _evaluate(self, parts: Sequence[Group | TreePlan], block: Floats) -> list[Floats]:

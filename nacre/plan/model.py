@@ -13,7 +13,7 @@ import numpy as np
 from nacre.bundle.reader import read
 from nacre.errors import RowError, SchemaError, SetupError, UnsupportedError
 from nacre.plan import rows
-from nacre.plan.columns import Outcome, needed, run
+from nacre.plan.columns import Outcome, needed, raise_first, run
 from nacre.plan.frame import Lists, Scalars, Texts
 from nacre.plan.rowcode import Dropped
 from nacre.plan.sparkschema import from_spark_json
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from nacre.bundle.node import Bundle, Node
 
 MODES = ("spark", "mleap")
+BLOCK = 40_000
+"""Rows that `transform` takes through all stages at a time, so that memory grows with the result only. No power of
+two: the columns of a block would all lie at the same place in the processor's cache, and turning them into rows
+would be slow."""
 
 
 def load(path: str | os.PathLike[str], mode: str = "spark") -> Model:
@@ -134,14 +138,20 @@ class Model:
         table = as_table(data)
         names = list(dict.fromkeys([*table.column_names, *self.outputs])) if columns is None else list(columns)
         self._known(names, table.column_names)
-        outcome = self._run(table, [name for name in names if name in self.outputs])
-        outcome.raise_first()
-        arrays = [
-            column_out(outcome.columns[name], self.types[name], vectors) if name in self.outputs else table.column(name)
-            for name in names
-        ]
-        result = pa.table(arrays, names=names)
-        return result.filter(pa.array(outcome.alive)) if outcome.dropped.any() else result
+        made: dict[str, list[pa.Array]] = {name: [] for name in names if name in self.outputs}
+        alive, errors = [], list[RowError]()
+        for start in range(0, max(table.num_rows, 1), BLOCK):
+            outcome = self._run(table.slice(start, BLOCK), list(made), start=start)
+            alive.append(outcome.alive)
+            errors += outcome.errors()
+            for name, parts in made.items() if not errors else ():
+                parts.append(column_out(outcome.columns[name], self.types[name], vectors))
+        raise_first(errors)
+        result = pa.table(
+            [pa.chunked_array(made[name]) if name in made else table.column(name) for name in names], names=names
+        )
+        kept = np.concatenate(alive)
+        return result if kept.all() else result.filter(pa.array(kept))
 
     def score(self, data: Any, output: str) -> Scored:
         """Score a table for one column, bad rows reported rather than raised. See `Scored`."""
@@ -164,15 +174,21 @@ class Model:
             values = column.matrix.T
         return Scored(values, null, dropped, outcome.errors())
 
-    def _run(self, table: pa.Table, outputs: Sequence[str], also: str | None = None) -> Outcome:
+    def _run(self, table: pa.Table, outputs: Sequence[str], also: str | None = None, start: int = 0) -> Outcome:
+        """`start` is the number of the table's first row in what the user gave, for errors."""
         from nacre.plan.arrow import column_in
 
         stages = needed(self.stages, outputs)
         raw = list(raw_columns(stages, self.inputs))
         if also is not None and also not in raw:
             raw.append(also)
-        columns = {name: column_in(table, name, self.inputs.get(name, STRING)) for name in raw}
-        return run(stages, columns, table.num_rows)
+        try:
+            columns = {name: column_in(table, name, self.inputs.get(name, STRING)) for name in raw}
+        except SchemaError as error:
+            if start and "row" in error.where:
+                error.where["row"] += start
+            raise
+        return run(stages, columns, table.num_rows, start)
 
     def _known(self, names: Sequence[str], given: Sequence[str]) -> None:
         for name in names:

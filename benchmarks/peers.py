@@ -1,0 +1,219 @@
+"""Nacre, MLeap's JVM runtime and Spark on the same bundles: one row, and a million. Answers are checked first.
+
+All three make the same output columns of the same rows. MLeap runs in a JVM of its own, warmed up, in the three ways a
+Java program can use it (`java/MleapBench.java`); Spark is asked for its columns with a write that goes nowhere. Nacre
+runs in one thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import Any, NamedTuple
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+sys.path.insert(1, str(HERE.parent))
+
+import pyarrow as pa
+from _common import load, seconds
+from _pipelines import PIPELINES, Pipeline, fit, frame, spark_session
+
+import nacre
+from nacre.doctor import find_java
+from nacre.errors import SetupError
+from tests.oracle import fetch, frames
+
+SAMPLE = 2000
+"""Rows scored one by one, and compared."""
+TARGETS = """\
+Targets: one row <= 0.50 of MLeap's frame (stretch: <= 1.00 of its row transformer); a million rows, features: >= 20
+times MLeap and >= 8 times Spark; with GBT >= 4 times Spark."""
+PAGE = HERE.parent / "docs" / "speed.md"
+START, END = "<!-- peers: start -->\n", "<!-- peers: end -->\n"
+
+
+class Figures(NamedTuple):
+    """Seconds a row."""
+
+    title: str
+    row: float
+    mleap_row: float
+    mleap_frame: float
+    columns: float
+    mleap_batch: float
+    spark: float
+
+
+def java_home() -> tuple[str, str]:
+    java = find_java()
+    javac = java and shutil.which("javac", path=str(Path(java.path).resolve().parent)) or shutil.which("javac")
+    if java is None or javac is None or not fetch.jars():
+        raise SetupError(
+            "no JVM to compare with", expected="java, javac and MLeap's jars", got=f"{java and java.path}, {javac}",
+            fix="Install a JDK and run `make setup`",
+        )  # fmt: skip
+    return java.path, javac
+
+
+class Mleap:
+    """The Java program, compiled once."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.java, javac = java_home()
+        self.path = os.pathsep.join([str(folder), *map(str, fetch.jars())])
+        subprocess.run(
+            [javac, "-cp", self.path, "-d", str(folder), str(HERE / "java" / "MleapBench.java")], check=True
+        )  # fmt: skip
+
+    def run(self, pipeline: Pipeline, sample: pa.Table, rows: int) -> tuple[dict[str, list[Any]], dict[str, float]]:
+        """(answers by column, median seconds a row by way)."""
+        raw, answers = self.folder / "rows.frame", self.folder / "answers.frame"
+        raw.write_bytes(frames.write(leap_columns(sample)))
+        command = [self.java, "-Xmx3g", "-cp", self.path, "MleapBench", str(self.folder / f"{pipeline.name}.zip")]
+        command += [str(raw), ",".join(pipeline.outputs), str(answers), str(rows), "3", "0.5", "7"]
+        told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        taken: dict[str, list[float]] = {}
+        for line in told.splitlines():
+            way, each = line.split()
+            taken.setdefault(way, []).append(float(each))
+        return frames.read(answers.read_bytes()), {way: statistics.median(each) for way, each in taken.items()}
+
+
+def leap_columns(table: pa.Table) -> dict[str, frames.Column]:
+    kinds = {pa.string(): "string", pa.float64(): "double"}
+    return {name: (kinds[table.schema.field(name).type], table[name].to_pylist()) for name in table.column_names}
+
+
+def plain(value: Any) -> Any:
+    """A vector of any of the three, or a number, as a tuple of floats."""
+    value = value.dense() if hasattr(value, "dense") else value
+    value = value.toArray().tolist() if hasattr(value, "toArray") else value
+    return tuple(value) if isinstance(value, (list, tuple)) else (value,)
+
+
+def check(who: str, found: Sequence[Sequence[Any]], wanted: Sequence[Sequence[Any]], exact: bool) -> None:
+    """Features bit for bit, predictions as far as sums in another order allow."""
+    for row, (one, other) in enumerate(zip(found, wanted, strict=True)):
+        for a, b in zip(map(plain, one), map(plain, other), strict=True):
+            if exact:
+                near = a == b
+            else:
+                near = len(a) == len(b) and all(
+                    abs(x - y) <= 1e-11 * max(1.0, abs(y)) for x, y in zip(a, b, strict=True)
+                )
+            if not near:
+                raise SystemExit(f"{who} differs in row {row + 1}: {a} and {b}")
+
+
+def tiled(table: pa.Table, rows: int) -> pa.Table:
+    copies = pa.concat_tables([table] * -(-rows // table.num_rows))
+    return copies.slice(0, rows).combine_chunks()
+
+
+def measure(pipeline: Pipeline, spark: Any, mleap: Mleap, rows: int, batch: int) -> Figures:
+    fitted = fit(spark, pipeline, mleap.folder)
+    model = nacre.load(mleap.folder / f"{pipeline.name}.zip")
+    table = pipeline.data(max(rows // 10, SAMPLE), 2).select(list(model.inputs))
+    sample, whole, outputs = table.slice(0, SAMPLE), tiled(table, rows), list(pipeline.outputs)
+    records = sample.to_pylist()
+
+    singles = [[made[name] for name in outputs] for made in (model.row(row, outputs) for row in records) if made]
+    scored = model.transform(sample, columns=outputs)
+    check("the columns plan", list(zip(*(scored[name].to_pylist() for name in outputs), strict=True)), singles, True)
+    answers, jvm = mleap.run(pipeline, sample, batch)
+    exact = outputs == ["features"]
+    check("MLeap", list(zip(*(answers[name] for name in outputs), strict=True)), singles, exact)
+    small = spark.createDataFrame(records, schema=", ".join(f"{n} {_ddl(sample, n)}" for n in sample.column_names))
+    check("Spark", [tuple(row) for row in fitted.transform(small).select(outputs).collect()], singles, exact)
+
+    def by_row() -> None:
+        for row in records:
+            model.row(row, outputs)
+
+    def by_spark(rows_in: Any) -> Callable[[], None]:
+        return lambda: fitted.transform(rows_in).select(outputs).write.format("noop").mode("overwrite").save()
+
+    row = seconds(by_row, 15) / len(records)
+    columns = seconds(lambda: model.transform(whole, columns=outputs), 7) / rows
+    cached = frame(spark, whole, mleap.folder)
+    job = by_spark(cached)
+    job()
+    sparks = seconds(job, 5) / rows
+    cached.unpersist()
+    return Figures(pipeline.title, row, jvm["row"], jvm["frame"], columns, jvm["batch"], sparks)
+
+
+def _ddl(table: pa.Table, name: str) -> str:
+    return "string" if pa.types.is_string(table.schema.field(name).type) else "double"
+
+
+def report(found: Sequence[Figures]) -> str:
+    """Two Markdown tables."""
+    one = [
+        "| one row, dict to dict | Nacre | MLeap, a frame a row | MLeap, row transformer "
+        "| Nacre / frame | Nacre / row transformer |",
+        "|---|---|---|---|---|---|",
+    ]
+    many = [
+        "| a million rows | Nacre, one thread | MLeap, one frame | Spark, local[2] | times MLeap | times Spark |",
+        "|---|---|---|---|---|---|",
+    ]
+    for each in found:
+        one.append(
+            f"| {each.title} | {each.row * 1e6:.1f} µs | {each.mleap_frame * 1e6:.1f} µs "
+            f"| {each.mleap_row * 1e6:.1f} µs | {each.row / each.mleap_frame:.2f} | {each.row / each.mleap_row:.2f} |"
+        )
+        many.append(
+            f"| {each.title} | {rate(each.columns)} | {rate(each.mleap_batch)} | {rate(each.spark)} "
+            f"| {each.mleap_batch / each.columns:.0f} | {each.spark / each.columns:.1f} |"
+        )
+    return "\n".join([*one, "", *many]) + "\n"
+
+
+def rate(each: float) -> str:
+    return f"{1e-6 / each:.1f} M rows/s" if each < 2e-6 else f"{1e-3 / each:.0f} k rows/s"
+
+
+def write_page(tables: str) -> None:
+    """Put the tables into docs/speed.md, between its marks."""
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(START)
+    _, _, after = rest.partition(END)
+    PAGE.write_text(f"{before}{START}\n{tables}\n{END}{after}", encoding="utf-8")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Nacre against MLeap's JVM runtime and Spark, on the same bundles.")
+    parser.add_argument("name", nargs="*", help=f"pipelines: {', '.join(each.name for each in PIPELINES)}; default all")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="rows of the big table (default %(default)s)")
+    parser.add_argument("--write", action="store_true", help=f"put the tables into docs/{PAGE.name}")
+    given = parser.parse_args()
+    wanted = [each for each in PIPELINES if each.known and (not given.name or each.name in given.name)]
+    pa.set_cpu_count(1)
+    start, before = perf_counter(), load()
+    with tempfile.TemporaryDirectory() as folder, spark_session() as spark:
+        mleap = Mleap(Path(folder))
+        found = [measure(each, spark, mleap, given.rows, min(100_000, given.rows)) for each in wanted]
+    tables = report(found)
+    print(
+        f"Nacre, MLeap {fetch.wanted().version} and Spark on the same bundles, medians, {perf_counter() - start:.0f} s."
+    )
+    print(f"At the start {before}, at the end {load()}.")
+    print(f"{TARGETS}\n")
+    print(tables)
+    if given.write:
+        write_page(tables)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
