@@ -8,10 +8,6 @@ runs in one thread.
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
-import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -19,25 +15,21 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
-sys.path.insert(1, str(HERE.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import pyarrow as pa
 from _common import load, seconds
+from _mleap import VERSION, Mleap
 from _pipelines import PIPELINES, Pipeline, fit, frame, spark_session
 
 import nacre
-from nacre.doctor import find_java
-from nacre.errors import SetupError
-from tests.oracle import fetch, frames
 
 SAMPLE = 2000
 """Rows scored one by one, and compared."""
 TARGETS = """\
 Targets: one row <= 0.50 of MLeap's frame (stretch: <= 1.00 of its row transformer); a million rows, features: >= 20
 times MLeap and >= 8 times Spark; with GBT >= 4 times Spark."""
-PAGE = HERE.parent / "docs" / "speed.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "speed.md"
 START, END = "<!-- peers: start -->\n", "<!-- peers: end -->\n"
 
 
@@ -51,47 +43,6 @@ class Figures(NamedTuple):
     columns: float
     mleap_batch: float
     spark: float
-
-
-def java_home() -> tuple[str, str]:
-    java = find_java()
-    javac = java and shutil.which("javac", path=str(Path(java.path).resolve().parent)) or shutil.which("javac")
-    if java is None or javac is None or not fetch.jars():
-        raise SetupError(
-            "no JVM to compare with", expected="java, javac and MLeap's jars", got=f"{java and java.path}, {javac}",
-            fix="Install a JDK and run `make setup`",
-        )  # fmt: skip
-    return java.path, javac
-
-
-class Mleap:
-    """The Java program, compiled once."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self.java, javac = java_home()
-        self.path = os.pathsep.join([str(folder), *map(str, fetch.jars())])
-        subprocess.run(
-            [javac, "-cp", self.path, "-d", str(folder), str(HERE / "java" / "MleapBench.java")], check=True
-        )  # fmt: skip
-
-    def run(self, pipeline: Pipeline, sample: pa.Table, rows: int) -> tuple[dict[str, list[Any]], dict[str, float]]:
-        """(answers by column, median seconds a row by way)."""
-        raw, answers = self.folder / "rows.frame", self.folder / "answers.frame"
-        raw.write_bytes(frames.write(leap_columns(sample)))
-        command = [self.java, "-Xmx3g", "-cp", self.path, "MleapBench", str(self.folder / f"{pipeline.name}.zip")]
-        command += [str(raw), ",".join(pipeline.outputs), str(answers), str(rows), "3", "0.5", "7"]
-        told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        taken: dict[str, list[float]] = {}
-        for line in told.splitlines():
-            way, each = line.split()
-            taken.setdefault(way, []).append(float(each))
-        return frames.read(answers.read_bytes()), {way: statistics.median(each) for way, each in taken.items()}
-
-
-def leap_columns(table: pa.Table) -> dict[str, frames.Column]:
-    kinds = {pa.string(): "string", pa.float64(): "double"}
-    return {name: (kinds[table.schema.field(name).type], table[name].to_pylist()) for name in table.column_names}
 
 
 def plain(value: Any) -> Any:
@@ -160,8 +111,7 @@ def _ddl(table: pa.Table, name: str) -> str:
 def report(found: Sequence[Figures]) -> str:
     """Two Markdown tables."""
     one = [
-        "| one row, dict to dict | Nacre | MLeap, a frame a row | MLeap, row transformer "
-        "| Nacre / frame | Nacre / row transformer |",
+        "| one row | Nacre, dict to dict | MLeap, frame | MLeap, row transformer | of frame | of row transformer |",
         "|---|---|---|---|---|---|",
     ]
     many = [
@@ -204,9 +154,7 @@ def main() -> int:
         mleap = Mleap(Path(folder))
         found = [measure(each, spark, mleap, given.rows, min(100_000, given.rows)) for each in wanted]
     tables = report(found)
-    print(
-        f"Nacre, MLeap {fetch.wanted().version} and Spark on the same bundles, medians, {perf_counter() - start:.0f} s."
-    )
+    print(f"Nacre, MLeap {VERSION} and Spark on the same bundles, medians, {perf_counter() - start:.0f} s.")
     print(f"At the start {before}, at the end {load()}.")
     print(f"{TARGETS}\n")
     print(tables)

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nacre.bundle import trees
 from nacre.plan import bitslices, forest
 from nacre.plan.bitslices import Group
 from nacre.plan.forest import Forest, TreePlan
@@ -34,7 +33,7 @@ splits = st.one_of(
 
 def tree(content: Any, mleap: bool = False) -> TreePlan:
     """A plan whose payload tells the leaves apart."""
-    flat = trees.decode(bundles.tree_file(content), FEATURES, 1)
+    flat = bundles.tree_of(content)
     return TreePlan(flat, [float(node) for node in range(len(flat))], mleap)
 
 
