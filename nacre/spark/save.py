@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import tempfile
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,11 +44,10 @@ def save(
         proof: how many rows of the sample go into the bundle, with what Spark makes of them, for `nacre verify` to
             score again. They are data: 0 leaves them out.
     """
-    place = _Staging(sample, staging)
+    place = Staging(sample.sparkSession, staging)
     known = Sample(model, sample, proof)
     schema = known.schema()
-    with place as folder:
-        model.write().overwrite().save(folder.as_uri() if folder.is_absolute() else str(folder))
+    with place.saved(model) as folder:
         bundle = to_bundle(folder, schema)
     told = known.proof(Model(bundle), schema)
     if told is not None:
@@ -54,11 +55,11 @@ def save(
     return write(bundle, out, overwrite, format)
 
 
-class _Staging:
-    """A fresh folder where Spark saves the model, gone afterwards."""
+class Staging:
+    """A fresh folder where Spark saves a model, gone afterwards. Raises SetupError where one must be named."""
 
-    def __init__(self, sample: Any, staging: str | os.PathLike[str] | None):
-        if staging is None and not _is_local(sample):
+    def __init__(self, session: Any, staging: str | os.PathLike[str] | None = None):
+        if staging is None and not _is_local(session):
             raise SetupError(
                 "a staging folder is needed",
                 expected="staging=, on a file system the Spark session shares with this machine",
@@ -67,16 +68,19 @@ class _Staging:
             )
         self.parent = Path(staging).absolute() if staging is not None else Path(tempfile.gettempdir())
 
-    def __enter__(self) -> Path:
+    @contextmanager
+    def saved(self, model: Any) -> Iterator[Path]:
+        """The folder of the saved model."""
         self.parent.mkdir(parents=True, exist_ok=True)
-        self.folder = self.parent / f"nacre-{uuid.uuid4().hex}"
-        return self.folder
+        folder = self.parent / f"nacre-{uuid.uuid4().hex}"
+        try:
+            model.write().overwrite().save(folder.as_uri())
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
-    def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
 
-
-def _is_local(sample: Any) -> bool:
+def _is_local(session: Any) -> bool:
     """Whether driver and executors share this machine's disks. A Connect session has no SparkContext to ask."""
-    context = getattr(sample.sparkSession, "_sc", None)
+    context = getattr(session, "_sc", None)
     return context is not None and str(context.master).startswith("local")
