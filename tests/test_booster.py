@@ -193,6 +193,22 @@ def test_categorical_splits(onehot: int) -> None:
     assert bits([ours.row(values) for values in odd.tolist()]) == bits(ours.predict(np.repeat(odd, FEW, 0))[::FEW])
 
 
+def test_categorical_splits_as_xgboost_1_and_2_wrote_them() -> None:
+    """They have no threshold where several categories go right: NaN stands there."""
+    rng = np.random.default_rng(8)
+    x = np.column_stack([rng.integers(0, 12, 300), rng.normal(size=300)]).astype(np.float32)
+    matrix = xgb.DMatrix(x, label=x[:, 0] % 3 + x[:, 1], feature_types=["c", "q"], enable_categorical=True)
+    model = xgb.train({"max_cat_to_onehot": 1, "max_depth": 4, "nthread": 1}, matrix, 5)
+    document = json.loads(bytes(model.save_raw("json")))
+    for tree in document["learner"]["gradient_booster"]["model"]["trees"]:
+        for node in tree["categories_nodes"]:
+            tree["split_conditions"][node] = float("nan")
+    ours = boosters.load(json.dumps(document).encode())
+    expected = np.asarray(model.predict(matrix))
+    assert bits(ours.predict(x)) == bits(expected)
+    assert bits([ours.row(values) for values in x.tolist()]) == bits(expected)
+
+
 def library_categorical(model: Any, x: np.ndarray) -> np.ndarray:
     matrix = xgb.DMatrix(x, feature_types=["c", "q", "q"], enable_categorical=True)
     return np.asarray(model.predict(matrix))
@@ -237,6 +253,15 @@ def test_large_margins_do_not_overflow_the_sigmoid() -> None:
             document = chain(1, leaf, objective)
             model = xgb.Booster(model_file=bytearray(json.dumps(document).encode()))
             assert_equal(model, np.float32([[0.0], [2.0]]))
+
+
+@pytest.mark.parametrize("objective", ["survival:aft", "survival:cox", "count:poisson", "reg:gamma"])
+def test_each_objective_has_its_own_exp(objective: str) -> None:
+    """Of float or of double: they differ on one value in some thousands, so it takes many different margins to tell."""
+    x = data(9, 30_000)[0]
+    model = train(objective, 60, num_parallel_tree=3)
+    assert len(np.unique(expected := library(model, x))) > 10_000
+    assert bits(boosters.load(bytes(model.save_raw("ubj"))).predict(x)) == bits(expected)
 
 
 def test_expf_is_the_c_library_s() -> None:

@@ -40,7 +40,8 @@ def _from_c(name: str) -> Callable[[float], float] | None:
     return None
 
 
-def _rounded_exp(value: float) -> float:
+def rounded_exp(value: float) -> float:
+    """exp of the double, rounded to float32."""
     try:
         return f32(math.exp(value))
     except OverflowError:
@@ -53,7 +54,7 @@ def _rounded_log(value: float) -> float:
     return f32(math.log(value)) if value > 0 else math.nan
 
 
-expf: Callable[[float], float] = _from_c("expf") or _rounded_exp
+expf: Callable[[float], float] = _from_c("expf") or rounded_exp
 logf: Callable[[float], float] = _from_c("logf") or _rounded_log
-EXACT = expf is not _rounded_exp
+EXACT = expf is not rounded_exp
 """Whether scores behind exp are bit-equal to the library's here."""

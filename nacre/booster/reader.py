@@ -270,7 +270,10 @@ def _tree(tree: _Reader, group: int, features: int) -> Tree:
             raise _Reader.wrong(f"nodes 0 to {limit - 1}", "others", tree.at(key))
     if ((feature[inner] < 0) | (feature[inner] >= features)).any():
         raise _Reader.wrong(f"features 0 to {features - 1}", "others", tree.at("split_indices"))
-    if np.isnan(arrays["split_conditions"][inner]).any():
+    categories = _categories(tree, size) if tree.has("categories_nodes") else {}
+    compared = inner.copy()
+    compared[list(categories)] = False  # XGBoost 1 and 2 write NaN where a node asks for categories
+    if np.isnan(arrays["split_conditions"][compared]).any():
         raise _Reader.wrong("thresholds that are numbers", "NaN", tree.at("split_conditions"))
     return Tree(
         left=np.where(inner, left, -1),
@@ -278,7 +281,7 @@ def _tree(tree: _Reader, group: int, features: int) -> Tree:
         feature=np.where(inner, feature, 0),
         value=arrays["split_conditions"],
         default_left=arrays["default_left"] != 0,
-        categories=_categories(tree, size) if tree.has("categories_nodes") else {},
+        categories=categories,
         group=group,
         path=tree.path,
     )
