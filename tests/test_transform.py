@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -88,7 +90,8 @@ def test_mini_batches_hold_every_line_once(data: bytes, limit: int, enough: int,
         batches = list(mini_batches(BytesIO(data), "Line", strategy, limit, enough))
     except RequestError:
         assert limit
-        assert any(len(line) >= limit - 1 for line in data.split(b"\n")) or b"\n" * limit in data.replace(b"\r", b"\n")
+        with_empty_lines_before = re.findall(rb"[\r\n]*[^\r\n]*\r?", data)
+        assert any(len(record) >= limit - 1 for record in with_empty_lines_before)
         return
     found = [line.removesuffix(b"\r") for batch in batches for line in batch.body.split(b"\n")]
     assert found == lines
@@ -305,6 +308,43 @@ def test_what_is_refused_before_the_first_row(
     assert transform(tiny, tmp_path / source, tmp_path / target) == 1
     assert said in capsys.readouterr().err
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("over", ["fused", "http"])
+def test_gzip_is_unpacked(tiny: Tiny, urls: list[str], tmp_path: Path, over: str) -> None:
+    """As SageMaker's CompressionType Gzip: requests and output are plain; the name of the file does not matter."""
+    data = tiny_chain.rows(300)
+    folder = tmp_path / "in"
+    folder.mkdir()
+    content = gzip.compress(("\n".join(tiny_chain.csv_lines(data)) + "\n").encode())
+    (folder / "a.csv.gz").write_bytes(content)
+    (folder / "b.csv").write_bytes(content)
+    assert transform(tiny, folder, tmp_path / "out", *(urls if over == "http" else [])) == 0
+    assert left_over(tmp_path / "out") == ["a.csv.gz.out", "b.csv.out"]
+    assert scores(tmp_path / "out" / "a.csv.gz.out") == scores(tmp_path / "out" / "b.csv.out") == tiny.expected(data)
+
+
+@pytest.mark.parametrize("harm", [lambda data: data[:-20], lambda data: data[:40] + b"\xff" * 9 + data[49:]])
+def test_a_broken_gzip_leaves_nothing(
+    tiny: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture[str], harm: Callable[[bytes], bytes]
+) -> None:
+    lines = "\n".join(tiny_chain.csv_lines(tiny_chain.rows(300)))
+    (tmp_path / "in.csv.gz").write_bytes(harm(gzip.compress(lines.encode())))
+    assert transform(tiny, tmp_path / "in.csv.gz", tmp_path / "out.csv") == 1
+    assert "the gzip file is broken: expected a whole gzip file" in capsys.readouterr().err
+    assert left_over(tmp_path) == ["in.csv.gz"]
+
+
+def test_parquet_with_two_columns_of_a_name(tiny: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It fails alone, and by name."""
+    (tmp_path / "in").mkdir()
+    table = pa.Table.from_pylist(tiny_chain.rows(5))
+    pq.write_table(table, tmp_path / "in" / "a.parquet")
+    twice = pa.Table.from_arrays([*table.columns, table["sex"]], names=[*table.column_names, "sex"])
+    pq.write_table(twice, tmp_path / "in" / "b.parquet")
+    assert transform(tiny, tmp_path / "in", tmp_path / "out") == 1
+    assert "two columns of the same name: expected names that differ" in capsys.readouterr().err
+    assert left_over(tmp_path / "out") == ["a.parquet"]
 
 
 def test_overwrite(tiny: Tiny, tmp_path: Path) -> None:

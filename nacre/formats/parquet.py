@@ -46,7 +46,16 @@ def open_parquet(path: Path) -> pq.ParquetFile:
         raise RequestError(
             "the file is no readable Parquet", expected="a Parquet file", got=str(error), file=path
         ) from None
+    _refuse_twice(file.schema_arrow.names, path)
     return file
+
+
+def _refuse_twice(names: list[str], path: Path) -> None:
+    """Parquet allows it, but nothing can tell which of the two is meant; Spark refuses such a file too."""
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise SchemaError(
+            "two columns of the same name", expected="names that differ", got=", ".join(names), field=twice, file=path
+        )
 
 
 def batches(file: pq.ParquetFile, columns: list[str] | None = None) -> Iterator[pa.Table]:

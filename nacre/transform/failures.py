@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nacre.errors import ContainerError, NacreError
+from nacre.transform.inputs import open_lines
 
 if TYPE_CHECKING:
     from nacre.transform.records import MiniBatch
@@ -62,7 +63,7 @@ def narrowed(batch: MiniBatch, error: NacreError, invoke: Callable[[bytes], Any]
 
 def looks_like_header(path: Path) -> bool:
     """Whether line 1 has only words, and line 2 numbers in as many fields."""
-    with path.open("rb") as stream:
+    with open_lines(path) as (stream, _):
         lines = [line.decode("utf-8", "replace").strip().split(",") for line in islice(stream, 2)]
     if len(lines) < 2 or len(lines[0]) != len(lines[1]):
         return False

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple, cast
 from urllib.parse import unquote
 
-from nacre.errors import SetupError
+from nacre.errors import RequestError, SetupError
 
 PARQUET_SUFFIXES = (".parquet", ".parq", ".pq")
+
+GZIP = b"\x1f\x8b"
 
 
 class Input(NamedTuple):
@@ -50,6 +53,24 @@ def is_parquet(path: Path) -> bool:
         return True
     with path.open("rb") as stream:
         return stream.read(4) == b"PAR1"
+
+
+@contextmanager
+def open_lines(path: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
+    """The lines of a file and the file itself, the same unless it is gzip: then the lines are unpacked as they are
+    read. Gzip is told by its first two bytes, with which no text begins. Raises RequestError for a broken one."""
+    with path.open("rb") as file:
+        if file.peek(2)[:2] != GZIP:
+            yield file, file
+            return
+        import zlib
+        from gzip import GzipFile
+
+        try:
+            with GzipFile(fileobj=file) as lines:
+                yield cast("BinaryIO", lines), file
+        except (EOFError, zlib.error, OSError) as error:
+            raise RequestError("the gzip file is broken", expected="a whole gzip file", got=str(error)) from None
 
 
 def _alone(source: Path, output: Path) -> Input:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from nacre.errors import ContainerError, NacreError, RequestError
 from nacre.transform.failures import located
+from nacre.transform.inputs import open_lines
 from nacre.transform.parameters import Parameters
 from nacre.transform.records import MiniBatch, count_lines, mini_batches
 
@@ -54,7 +55,8 @@ class LineTransform:
         rows = 0
         previous: Reply | None = None
         try:
-            with source.open("rb") as stream:
+            with open_lines(source) as (stream, packed):
+                at = 0
                 limit = self.parameters.limit
                 batches = mini_batches(stream, self.split, self.parameters.strategy, limit, self.enough)
                 for batch, replies in self._answers(batches, source):
@@ -63,7 +65,8 @@ class LineTransform:
                         sink.write(reply.body)
                         previous = reply
                     rows += batch.rows
-                    progress.advance(batch.rows, len(batch.body) + 1)
+                    progress.advance(batch.rows, packed.tell() - at)
+                    at = packed.tell()
         except NacreError as error:
             raise error.at(file=source) from None
         if not rows:
