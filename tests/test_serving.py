@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -362,7 +363,7 @@ def test_processes_come_and_go(tmp_path):
         ports = [int(url.rsplit(":", 1)[1]) for url in urls.values()]
         assert list(urls) == ["c0", "c1"]
         assert all(map(listening, ports))
-        assert len(children() - before) == 2
+        assert len(children() - before) == 3, "two containers and the watchdog"
     assert not any(map(listening, ports))
     assert children() == before
 
@@ -396,6 +397,48 @@ def test_an_exception_inside_stops_them(tmp_path):
     with pytest.raises(KeyboardInterrupt), started(pipeline(model(tmp_path)), tmp_path / "work", command=command):
         raise KeyboardInterrupt
     assert children() == before
+
+
+OWNER = """
+import sys, time
+from pathlib import Path
+from nacre.serving.processes import started
+from tests.test_serving import command, pipeline
+
+with started(pipeline(*map(Path, sys.argv[2:])), Path(sys.argv[1]), command=command) as urls:
+    print(*[url.rsplit(":", 1)[1] for url in urls.values()], flush=True)
+    time.sleep(99)
+"""
+
+
+@pytest.mark.parametrize("deaf", [False, True], ids=["", "one of them deaf to SIGTERM"])
+def test_they_end_when_their_owner_is_killed(tmp_path, deaf):
+    models = [str(model(tmp_path / name)) for name in "ab"]
+    program = OWNER
+    if deaf:
+        program = "import nacre.serving.processes as p\np.STOP_SECONDS = 1.0\n" + OWNER.replace(
+            "command=command", "command=lambda *a: ['sh', '-c', 'trap \"\" TERM; \"$@\"; sleep 60', 'sh', *command(*a)]"
+        )
+    done = [sys.executable, "-c", program, str(tmp_path / "work"), *models]
+    with subprocess.Popen(done, env=OURS, cwd=CHECKOUT, stdout=subprocess.PIPE) as owner:
+        ports = [int(port) for port in owner.stdout.readline().split()]
+        groups = [int(pid) for pid in Path(f"/proc/{owner.pid}/task/{owner.pid}/children").read_text().split()]
+        owner.kill()
+    assert len(ports) == 2
+    deadline = time.monotonic() + 60
+    while any(map(listening, ports)) or any(map(alive, groups)):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def alive(group):
+    """Whether a process of the group runs; one that nobody has waited for has ended all the same."""
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has just ended
+            state, _, its_group = path.read_text().rpartition(")")[2].split()[:3]
+            if int(its_group) == group and state != "Z":
+                return True
+    return False
 
 
 def test_workers_end_when_their_master_is_killed(tmp_path):

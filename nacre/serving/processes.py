@@ -17,6 +17,7 @@ import nacre
 from nacre.errors import SetupError
 from nacre.pipeline import ContainerDefinition, Pipeline
 from nacre.serving.settings import PORT, WORKERS
+from nacre.serving.watchdog import Watchdog
 from nacre.store import fetch_artefact
 
 HOST = "127.0.0.1"
@@ -99,9 +100,10 @@ def started(
     """Run a process a container and give `{container: URL}` in the order of the chain, for `HttpChain`.
 
     `workers`: worker processes of each, unless its environment says; `timeout`: seconds until all are ready. Logs are
-    `workdir/NAME/log`. Raises NacreError naming the container; nothing is left running.
+    `workdir/NAME/log`. Raises NacreError naming the container; nothing is left running, even if this process is killed.
     """
     running: list[ContainerProcess] = []
+    watchdog = Watchdog(int(STOP_SECONDS))
     try:
         models = [
             fetch_artefact(item.artefact(), Path(workdir, item.name, "model").resolve()) for item in pipeline.containers
@@ -112,12 +114,14 @@ def started(
             log.parent.mkdir(parents=True, exist_ok=True)
             env = {WORKERS.name: str(workers)} | item.env()
             running.append(ContainerProcess(item.name, command(item, model_dir), env, port, log))
+            watchdog.watch(running[-1].process.pid)
         deadline = monotonic() + timeout
         for process in running:
             process.wait(deadline)
         yield {process.name: process.url for process in running}
     finally:
         stop(running)
+        watchdog.close()
 
 
 def stop(processes: list[ContainerProcess]) -> None:
