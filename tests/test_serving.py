@@ -280,6 +280,24 @@ def score(port, row):
     return float(body)
 
 
+@pytest.mark.parametrize("name", SERVERS)
+def test_what_a_large_request_needs_is_there_before_it_comes(tmp_path, name):
+    """Arrow is imported by no request and not before the first answer, but a moment later, in every worker."""
+    port = free_ports(1)[0]
+    tiny_chain.bundle(tmp_path / "model.zip")
+    command = [sys.executable, "-m", "nacre", "serve", "sparkml", "--model", str(tmp_path), "--port", str(port)]
+    with running([*command, "--server", name, "--workers", "2"], port) as process:
+        deadline = time.monotonic() + 60
+        while sum(map(has_arrow, children(process.pid))) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert not has_arrow(process.pid)
+
+
+def has_arrow(pid):
+    return "libarrow_python" in Path(f"/proc/{pid}/maps").read_text()
+
+
 def test_gunicorn_runs_the_top_level_program(booster):
     port = free_ports(1)[0]
     model_dir, row, expected = booster
@@ -352,9 +370,10 @@ def listening(port):
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def children():
-    """Ids of this process's children, zombies included."""
-    return {int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()}
+def children(pid=None):
+    """Ids of a process's children (this one's), zombies included."""
+    pid = pid or os.getpid()
+    return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
 
 
 def test_processes_come_and_go(tmp_path):
@@ -422,7 +441,7 @@ def test_they_end_when_their_owner_is_killed(tmp_path, deaf):
     done = [sys.executable, "-c", program, str(tmp_path / "work"), *models]
     with subprocess.Popen(done, env=OURS, cwd=CHECKOUT, stdout=subprocess.PIPE) as owner:
         ports = [int(port) for port in owner.stdout.readline().split()]
-        groups = [int(pid) for pid in Path(f"/proc/{owner.pid}/task/{owner.pid}/children").read_text().split()]
+        groups = children(owner.pid)
         owner.kill()
     assert len(ports) == 2
     deadline = time.monotonic() + 60

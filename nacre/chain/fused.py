@@ -64,6 +64,7 @@ class FusedChain:
         for item in pipeline.containers:
             model_dir = fetch_artefact(item.artefact(), Path(workdir, item.name, "model"))
             containers.append(Container.load(item.kind, model_dir, item.env()))
+            containers[-1].handler.warm()
         return cls(containers, limits, observe)
 
     def invoke(

@@ -50,6 +50,10 @@ class Handler:
         once, with a sentence that says why; nothing is loaded later on a request."""
         raise NotImplementedError
 
+    def warm(self) -> None:
+        """Import what only some requests need and would delay the start. Called in the background of every worker
+        process once it serves. Default: nothing."""
+
     def negotiate(self, content_type: str | None, accept: str | None) -> None:
         """Refuse what can be refused from the headers alone. Default: nothing."""
 

@@ -102,14 +102,19 @@ class SparkML(Handler):
     @classmethod
     def load(cls, model_dir: Path, env: Mapping[str, str]) -> SparkML:
         mode = "mleap" if env.get(COMPAT.name) == "aws" else "spark"
-        if env.get(BATCH.name):
-            import nacre.handlers.sparkml_table  # noqa: F401  large requests will come, and need Arrow
         bundle = bundle_in(model_dir)
         if env.get(VERIFY.name) == "true":
             from nacre.proof.verify import require
 
             require(bundle)
-        return cls(load(bundle, mode=mode), env)
+        handler = cls(load(bundle, mode=mode), env)
+        if env.get(BATCH.name):  # large requests will come
+            handler.warm()
+        return handler
+
+    def warm(self) -> None:
+        if not self.compat:  # there large requests go row by row too
+            import nacre.handlers.sparkml_table  # noqa: F401  needs Arrow
 
     def _bind(self, schema: Schema) -> Binding:
         return Binding(self.model, schema, mleap=self.compat)

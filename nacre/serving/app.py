@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from json import dumps
+from threading import Timer
 from traceback import extract_tb
 from typing import Any
 
@@ -25,6 +26,8 @@ StartResponse = Callable[..., Any]
 
 STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 NO_BODY = (204, 304)
+WARM_AFTER = 1.0
+"""Seconds from the start of a worker: the first ping and the first request come before."""
 CHUNK = 1 << 20
 MOST_DRAINED = 1 << 28
 """Bytes of a refused body that are still taken; a client that sends more finds its connection closed."""
@@ -43,6 +46,13 @@ class ContainerApp:
         shape = shape_of(container.handler.kind)
         self.flask = flask_app(container, shape, self.invoke)
         self._paths = frozenset(("/invocations", "/invocations/") if shape.trailing_slash else ("/invocations",))
+
+    def warm(self) -> None:
+        """For a worker process that has begun to serve: what only some requests need is imported a moment later, so
+        that neither the start nor such a request waits for it."""
+        timer = Timer(WARM_AFTER, self.container.handler.warm)
+        timer.daemon = True
+        timer.start()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] != "POST" or environ["PATH_INFO"] not in self._paths:

@@ -198,7 +198,13 @@ def run_granian(app: ContainerApp, settings: ServerSettings) -> None:
         websockets=False,
     )
     server.on_startup(lambda: announce(app, settings, port))
-    server.serve(target_loader=lambda *_: app)
+    server.serve(target_loader=lambda *_: warmed(app))
+
+
+def warmed(app: ContainerApp) -> ContainerApp:
+    """The app, in the worker process that is about to serve it."""
+    app.warm()
+    return app
 
 
 RUNNERS = {"gunicorn": run_gunicorn, "granian": run_granian}

@@ -73,7 +73,13 @@ class ServerSettings(NamedTuple):
             "preload_app": True,
             "loglevel": "warning",
             "control_socket_disable": True,  # nothing listens that nobody asked for
+            "post_worker_init": warm,
         }
+
+
+def warm(worker: Any) -> None:
+    """gunicorn's hook in a worker that has loaded the app; a copy of our settings may put something in front of it."""
+    getattr(worker.wsgi, "warm", lambda: None)()
 
 
 def port_number(text: str) -> int:
