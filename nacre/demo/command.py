@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import gettempdir
 from time import perf_counter
 
 import numpy as np
@@ -35,13 +37,18 @@ def parser() -> argparse.ArgumentParser:
         "--rows", type=int, default=data.ROWS, metavar="N", help="rows to make without --data (default %(default)s)"
     )
     made.add_argument(
-        "--home", type=Path, default=Path("nacre-demo"), metavar="DIR", help="where the files go (default %(default)s)"
+        "--home", type=Path, default=default_home(), metavar="DIR", help="where the files go (default %(default)s)"
     )
     made.add_argument(
         "--sabotage", action="store_true",
         help="change one label, one threshold and one leaf after Spark has scored: the table must show it, exit code 1",
     )  # fmt: skip
     return made
+
+
+def default_home() -> Path:
+    """A folder here or, where nobody may write, among the temporary ones."""
+    return Path("nacre-demo") if os.access(Path.cwd(), os.W_OK) else Path(gettempdir(), "nacre-demo")
 
 
 def main(argv: list[str]) -> int:
