@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from tests import tiny_chain
 from tests.shared import CHECKOUT
 
 
@@ -25,3 +28,22 @@ def test_links_lead_somewhere() -> None:
     ]
     assert links
     assert [f"{page.name}: {link}" for page, link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_chain_s_example_runs_as_it_stands(tmp_path: Path) -> None:
+    """Twice in the same folder, as one tries things."""
+    pytest.importorskip("xgboost")
+    home = tmp_path / "nacre-demo"
+    home.mkdir()
+    tiny_chain.bundle(home / "model.zip")
+    tiny_chain.booster(home / "model.json", tiny_chain.rows(50, seed=1))
+    tiny_chain.pipeline(home)
+    text = CHECKOUT.joinpath("docs", "serve.md").read_text(encoding="utf-8")
+    program = "\n".join(re.findall(r"```python\n(.*?)```", text, re.S)) + "\nprint(reply.body.decode())"
+    env = os.environ | {"PYTHONPATH": str(CHECKOUT)}
+    runs = [
+        subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=env, capture_output=True, text=True)
+        for _ in range(2)
+    ]
+    assert [run.stderr for run in runs] == ["", ""]
+    assert float(runs[0].stdout) == float(runs[1].stdout)

@@ -62,6 +62,29 @@ def test_every_shape_gives_the_same_files(packed, tmp_path):
     assert contents(fetch_artefact(packed, tmp_path / "into")) == FILES
 
 
+def test_an_earlier_unpacking_is_replaced(tmp_path):
+    into = tmp_path / "into"
+    fetch_artefact(str(tar_of(tmp_path / "a.tar.gz", [("old", b"1"), ("both", b"2")])), into)
+    fetch_artefact(str(tar_of(tmp_path / "b.tar.gz", [("both", b"3")])), into)
+    assert contents(into) == {"both": b"3"}
+    (tmp_path / "broken.tar.gz").write_bytes(b"no")
+    with pytest.raises(ModelError, match="broken archive"):
+        fetch_artefact(str(tmp_path / "broken.tar.gz"), into)
+    assert contents(into) == {"both": b"3"}
+
+
+def test_a_folder_of_other_things_is_not_touched(tmp_path):
+    into = tmp_path / "into"
+    into.mkdir()
+    (into / "mine").write_bytes(b"1")
+    made = str(tar_of(tmp_path / "a.tar.gz", [("old", b"1")]))
+    with pytest.raises(ModelError, match="holds other things: expected a new or empty folder"):
+        fetch_artefact(made, into)
+    assert contents(into) == {"mine": b"1"}
+    (into / "mine").unlink()
+    assert contents(fetch_artefact(made, into)) == {"old": b"1"}
+
+
 def test_a_folder_is_used_where_it_is(tmp_path):
     assert fetch_artefact(str(tmp_path), tmp_path / "into") == tmp_path
     assert not (tmp_path / "into").exists()

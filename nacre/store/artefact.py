@@ -29,7 +29,8 @@ GZIP = b"\x1f\x8b"
 def fetch_artefact(url: str, into: Path) -> Path:
     """The folder that holds the model of `url`: a local folder as it is, anything else unpacked or copied to `into`.
 
-    `into` must not exist or be empty. Raises ModelError, SetupError; nothing is left under `into` then.
+    `into` must not exist, be empty or be from an earlier call, which is replaced. Raises ModelError, SetupError; then
+    `into` is as it was.
     """
     if not is_s3(url):
         return _from_local(local_path(url), into)
@@ -53,19 +54,24 @@ def _from_local(path: Path, into: Path) -> Path:
 
 
 def _complete(into: Path, fill: Callable[[Path], object]) -> Path:
-    """Fill a folder beside `into` and give it that name at the end."""
+    """Fill a folder beside `into` and give it that name at the end. A file beside it says that it is from here."""
     into.parent.mkdir(parents=True, exist_ok=True)
-    partial = into.with_name(f".{into.name}.partial-{os.getpid()}")
+    ours = into.with_name(f".{into.name}.unpacked")
+    if not ours.exists() and into.exists() and (not into.is_dir() or any(into.iterdir())):
+        raise ModelError("the folder for the model holds other things", expected="a new or empty folder", got=str(into))
+    partial, old = (into.with_name(f".{into.name}.{what}-{os.getpid()}") for what in ("partial", "old"))
     partial.mkdir()
     try:
         fill(partial)
-        if into.is_dir():
-            into.rmdir()
+        if into.exists():
+            into.rename(old)
         partial.rename(into)
+        ours.touch()
     except OSError as error:
         raise ModelError("cannot unpack the model", got=str(error), file=str(into)) from error
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        for path in (partial, old):
+            shutil.rmtree(path, ignore_errors=True)
     return into
 
 
