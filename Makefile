@@ -24,7 +24,7 @@ export SPARK_LOCAL_IP ?= 127.0.0.1
 
 INSTALLED_FROM := setup.py pyproject.toml constraints.txt
 
-.PHONY: help setup demo test lint format docs bench wheel clean python bare jars
+.PHONY: help setup demo test fuzz lint format docs bench wheel clean python bare jars
 
 help:  ## List the verbs
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-16s%s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ demo: bare $(VENV)/.installed-demo  ## Run the main job end to end
 
 test: bare $(VENV)/.installed-test jars  ## Run the tests; ends with what each marker ran and skipped
 	@$(BIN)/python -m pytest $(ARGS)
+
+fuzz: bare $(VENV)/.installed-test  ## Spoil bundles at random, through the reader and both plans: ARGS="--seconds 600"
+	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 lint: python $(VENV)/.installed-lint  ## Check style, types and layers
 	$(BIN)/ruff check

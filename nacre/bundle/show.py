@@ -13,7 +13,7 @@ from nacre.bundle.values import Shape, SubModel, Value
 if TYPE_CHECKING:
     import os
 
-    from nacre.bundle.node import Node
+    from nacre.bundle.node import Bundle, Node
 
 _LONG = 72
 
@@ -25,13 +25,17 @@ def show(path: str | os.PathLike[str], out: Any = None) -> None:
 
 def describe(path: str | os.PathLike[str]) -> str:
     """The text that `show` prints."""
-    bundle = read(path)
+    return "\n".join(lines(read(path)))
+
+
+def lines(bundle: Bundle) -> list[str]:
+    """The same for a bundle that is read, by lines."""
     head = (
         f"{bundle.name}  ({bundle.format}, written for MLeap {bundle.version or '?'}, {bundle.timestamp or 'no date'})"
     )
-    lines = [head, *_lines(bundle.root, "")]
+    tree = [head, *_lines(bundle.root, "")]
     warnings = list(_warnings(bundle.root))
-    return "\n".join(map(_printable, [*lines, "", *(warnings or ["Every op can be scored."])]))
+    return list(map(_printable, [*tree, "", *(warnings or ["Every op can be scored."])]))
 
 
 def _printable(line: str) -> str:

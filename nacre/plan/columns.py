@@ -44,10 +44,11 @@ def raise_first(errors: Sequence[RowError]) -> None:
 def run(stages: Sequence[Stage], columns: dict[str, Column], rows: int, start: int = 0) -> Outcome:
     """Run the stages in order. A row that one stage drops or refuses is out of the question for those after it."""
     outcome = Outcome(columns, np.ones(rows, bool), np.zeros(rows, bool), [], start)
-    for stage in stages:
-        result = stage.columns([columns[name] for name in stage.input_names])
-        _note(outcome, result, stage.name)
-        columns.update(zip(stage.output_names, result.outputs, strict=True))
+    with np.errstate(all="ignore"):  # infinity and NaN are results here, as they are in Spark and in the row plan
+        for stage in stages:
+            result = stage.columns([columns[name] for name in stage.input_names])
+            _note(outcome, result, stage.name)
+            columns.update(zip(stage.output_names, result.outputs, strict=True))
     return outcome
 
 

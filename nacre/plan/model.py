@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nacre.bundle.reader import read
-from nacre.errors import RowError, SchemaError, SetupError, UnsupportedError
+from nacre.errors import BundleError, RowError, SchemaError, SetupError, UnsupportedError
 from nacre.plan import rows
 from nacre.plan.columns import Outcome, needed, raise_first, run
 from nacre.plan.frame import Lists, Scalars, Texts
@@ -93,6 +93,11 @@ class Model:
         self.types = dict(self.inputs)
         for stage in self.stages:
             types = stage.types([self.types[name] for name in stage.input_names])
+            if len(types) != len(stage.output_names):
+                raise BundleError(
+                    "inputs and outputs do not match", expected=f"{len(types)} output ports",
+                    got=stage.output_names, file=stage.node.file("node"), node=stage.name, field="outputs",
+                )  # fmt: skip
             self.types.update(zip(stage.output_names, types, strict=True))
         made = [name for stage in self.stages for name in stage.output_names]
         self.outputs: dict[str, Type] = {name: self.types[name] for name in dict.fromkeys(made)}
@@ -219,7 +224,7 @@ class Model:
 
     def _compile(self, columns: tuple[str, ...] | None) -> Callable[..., Any]:
         outputs = list(self.outputs) if columns is None else [name for name in columns if name in self.outputs]
-        stages = self.stages if columns is None else needed(self.stages, outputs)
+        stages = needed(self.stages, outputs)  # a column that is replaced before anybody reads it is made by no plan
         function = self._functions[columns] = rows.compile_dict(stages, self.inputs, outputs)
         return function
 

@@ -76,7 +76,8 @@ def data(column: str) -> Callable[[Saved], Any]:
 class Port:
     """A port. `type` is what the stage takes or gives there; base "any" takes whatever text or number comes.
 
-    `many`: a second Spark param that lists several columns; the ports are then `name0`, `name1`, …
+    `many`: a second Spark param that lists several columns; the ports are then `name0`, `name1`, … With `split` such a
+    stage becomes several nodes, and the op itself has one port of the name.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Port:
     param: str
     many: str | None = None
     optional: bool = False
+    split: bool = False
 
 
 @dataclass(frozen=True)
@@ -255,7 +257,8 @@ def _rank(declared: Sequence[Port], port: str) -> tuple[int, int] | None:
         if port == each.name:
             return (index, 0)
         number = port[len(each.name) :]
-        if port.startswith(each.name) and number.isascii() and number.isdigit() and (each.many or number == "0"):
+        many = each.many is not None and not each.split
+        if port.startswith(each.name) and number.isascii() and number.isdigit() and (many or number == "0"):
             return (index, int(number))
     return None
 

@@ -41,8 +41,8 @@ class Bucketizer(Stage):
             choices=("error", "skip", "keep"), spark=param("handleInvalid"),
         ),
     )  # fmt: skip
-    inputs = (Port("input", DOUBLE, "inputCol", many="inputCols"),)
-    outputs = (Port("output", DOUBLE, "outputCol", many="outputCols"),)
+    inputs = (Port("input", DOUBLE, "inputCol", many="inputCols", split=True),)
+    outputs = (Port("output", DOUBLE, "outputCol", many="outputCols", split=True),)
 
     splits: list[float]
     handle_invalid: str

@@ -36,8 +36,8 @@ class Imputer(Stage):
         Attr("nullable_input", "boolean", True, "written by MLeap, not used in scoring"),
         Attr("nacre.input_type", "string", None, "the input's type, to which Spark casts the output"),
     )
-    inputs = (Port("input", DOUBLE, "inputCol", many="inputCols"),)
-    outputs = (Port("output", DOUBLE, "outputCol", many="outputCols"),)
+    inputs = (Port("input", DOUBLE, "inputCol", many="inputCols", split=True),)
+    outputs = (Port("output", DOUBLE, "outputCol", many="outputCols", split=True),)
 
     surrogate_value: float
     missing_value: float
