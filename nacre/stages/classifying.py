@@ -71,27 +71,94 @@ class ClassifierStage(Stage):
         """The same for one row."""
         raise NotImplementedError
 
+    # The prediction
+
+    @property
+    def as_mleap(self) -> bool:
+        """Whether the prediction follows MLeap's rules where they differ from Spark's."""
+        return self.context.mleap
+
+    @property
+    def by_probability(self) -> bool:
+        """Whether the prediction looks at probabilities; else at raw scores, whose order rounding may have split.
+
+        Spark looks at the first of raw scores and probabilities that is asked for, MLeap at the last.
+        """
+        raw, probability = RAW.name in self.output_ports, PROBABILITY.name in self.output_ports
+        if self.thresholds is not None:
+            return True
+        return probability or not raw if self.as_mleap else probability and not raw
+
     def predict(self, raw: Floats) -> Floats:
-        """The prediction, as `raw2prediction` has it: by probabilities if there are thresholds, else by raw scores."""
-        if self.thresholds is None:
-            return first_largest(raw)
-        with np.errstate(all="ignore"):
-            return first_largest(self._scaled(self.probability(raw)))
+        """The index of the largest score, the first of equal ones."""
+        return first_largest(self._scores(raw))
 
     def predict_row(self, code: RowCode, raw: Sequence[str]) -> str:
         """The same for one row."""
-        if self.thresholds is None:
+        if not self.by_probability:
             return first_largest_row(code, raw)
-        scaled = [
-            code.number(np.inf) if t == 0.0 else code.let(f"{p} / {code.number(t)}", "q")
-            for p, t in zip(self.probability_row(code, raw), self.thresholds, strict=True)
-        ]
-        return first_largest_row(code, scaled)
+        names = self.probability_row(code, raw)
+        if self.thresholds is None:
+            return first_largest_row(code, names)
+        pairs = zip(names, self.thresholds, strict=True)
+        return first_largest_row(code, [self._scaled_row(code, p, t) for p, t in pairs])
 
-    def _scaled(self, probability: Floats) -> Floats:
-        thresholds = self.thresholds or []
-        rows = [np.full(p.shape, np.inf) if t == 0.0 else p / t for p, t in zip(probability, thresholds, strict=True)]
-        return np.array(rows)
+    def _scores(self, raw: Floats) -> Floats:
+        if not self.by_probability:
+            return raw
+        probability = self.probability(raw)
+        if self.thresholds is None:
+            return probability
+        with np.errstate(all="ignore"):
+            return np.array([self._scaled(p, t) for p, t in zip(probability, self.thresholds, strict=True)])
+
+    def _scaled(self, p: Floats, t: float) -> Floats:
+        """p / t. Where t is 0 it counts as +inf, but in Spark only if p is not 0; there a NaN is never chosen."""
+        if self.as_mleap:
+            return np.full(p.shape, np.inf) if t == 0.0 else p / t
+        scaled = p / t
+        return np.where(np.isnan(scaled), -np.inf, scaled)
+
+    def _scaled_row(self, code: RowCode, p: str, t: float) -> str:
+        if self.as_mleap:
+            return code.number(np.inf) if t == 0.0 else code.let(f"{p} / {code.number(t)}", "q")
+        if t == 0.0:
+            return code.let(f"{code.number(np.inf)} if {p} > 0.0 else {code.number(-np.inf)}", "q")
+        scaled = code.let(f"{p} / {code.number(t)}", "q")
+        return code.let(f"{scaled} if {scaled} == {scaled} else {code.number(-np.inf)}", "q")
+
+    # Bounds
+
+    def raw_slack(self, values: Sequence[float]) -> list[float]:
+        """How far each raw score of this row may be from Spark's."""
+        return [0.0] * self.classes
+
+    def probability_slack(self, raw: Floats, bounds: Sequence[float]) -> float:
+        """How far any probability may be, for raw scores (shape (classes, 1)) that may be off by `bounds`."""
+        return 0.0
+
+    def slack(self, port: str, inputs: Sequence[Any]) -> float:
+        """A prediction is free only where the scores it compares are nearer to each other than their bounds."""
+        if inputs[0] is None:
+            return 0.0
+        bounds = self.raw_slack(inputs[0])
+        if port == RAW.name:
+            return max(bounds)
+        with np.errstate(all="ignore"):
+            raw = self.raw(Vectors(np.array(inputs[0], np.float64).reshape(-1, 1)))
+            spread = self.probability_slack(raw, bounds)
+            if port == PROBABILITY.name:
+                return spread
+            return np.inf if self.undecided(raw, bounds, spread) else 0.0
+
+    def undecided(self, raw: Floats, bounds: Sequence[float], spread: float) -> bool:
+        """Whether two scores are too near to each other to tell which is larger."""
+        if self.by_probability:
+            bounds = [spread / t if t else 0.0 for t in self.thresholds or [1.0] * self.classes]
+        scores = self._scores(raw)[:, 0]
+        best = int(np.argmax(scores))
+        pairs = [(scores[best] - x, bounds[best] + bound) for n, (x, bound) in enumerate(zip(scores, bounds, strict=True)) if n != best]
+        return any(gap <= bound for gap, bound in pairs if bound)
 
     def check_thresholds(self) -> None:
         """Call from `prepare` once the number of classes is known."""
