@@ -205,6 +205,27 @@ def same(one: Outcome, other: Outcome) -> bool:
     )
 
 
+def slack(model: Model, column: str, row: Row) -> float:
+    """How far this column may be from the oracle's, as its stage says."""
+    stage = next(stage for stage in model.stages if column in stage.output_names)
+    port = stage.output_ports[stage.output_names.index(column)]
+    values = model.row(row, columns=stage.input_names)
+    assert values is not None
+    return stage.slack(port, [values[name] for name in stage.input_names])
+
+
+def differ(model: Model, column: str, ours: Any, theirs: Any, row: Row) -> str | None:
+    """What is wrong with our value beside an oracle's: nothing where the bits are equal, or near enough."""
+    if bits(ours) == bits(theirs):
+        return None
+    bound = slack(model, column, row)
+    if bound > 0.0 and None not in (ours, theirs):
+        pairs = list(zip(ours, theirs, strict=True)) if isinstance(ours, (tuple, list)) else [(ours, theirs)]
+        if all(bits(one) == bits(other) or abs(one - other) <= bound for one, other in pairs):
+            return None
+    return f"bound: {bound}"
+
+
 def told(error: RowError) -> tuple[Any, ...]:
     where = {key: value for key, value in error.where.items() if key != "row"}
     return error.message, error.expected, bits(error.got), error.fix, where

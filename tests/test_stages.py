@@ -20,7 +20,6 @@ from nacre.bundle.values import Shape, pack
 from nacre.plan.types import Type
 from nacre.stages import REGISTRY
 from tests import bundles
-from tests.bundles import bits
 from tests.oracle import frames
 from tests.oracle.mleap import OracleError
 from tests.plans import STRATEGIES
@@ -68,7 +67,8 @@ def assert_same_as_jvm(oracle: Mleap, path: Path, rows: list[Row]) -> None:
         kind = "failed" if theirs == "failed" else "dropped" if theirs is None else "scored"
         assert one.kind == kind, f"{row}\nJVM:  {theirs}\nours: {one}"
         for name, value in (one.values or {}).items():
-            assert bits(value) == bits(theirs[name]), f"{name} of {row}\nJVM:  {theirs[name]}\nours: {value}"
+            told = bundles.differ(model, name, value, theirs[name], row)
+            assert told is None, f"{name} of {row}\nJVM:  {theirs[name]}\nours: {value}\n{told}"
 
 
 def no_null_vectors(rows: list[Row], kinds: dict[str, Type]) -> list[Row]:

@@ -38,7 +38,7 @@ class Sums:
     def __init__(self, weights: Floats, intercepts: Sequence[float] | None = None):
         self.weights = np.ascontiguousarray(weights, np.float64)
         self.intercepts = None if intercepts is None else [float(b) for b in intercepts]
-        self.size = self.weights.shape[1]
+        self.size: int = self.weights.shape[1]
         self._odd = ~np.isfinite(self.weights)
 
     def __len__(self) -> int:
@@ -67,8 +67,8 @@ class Sums:
             block, sums = matrix[:, start : start + BLOCK], out[:, start : start + BLOCK]
             term = np.empty(sums.shape[1])
             for i, x in enumerate(block):
-                for k, total in enumerate(sums):
-                    total += np.multiply(x, self.weights[k, i], out=term)
+                for k in range(len(self)):
+                    sums[k] += np.multiply(x, self.weights[k, i], out=term)
         return out
 
     def _sparse(self, vectors: Csr) -> Floats:
@@ -88,9 +88,9 @@ class Sums:
         """Names of the sums of one row; the caller has refused a null."""
         ref = replace(ref, null=None)
         if isinstance(ref, SparseRef):
-            dot = code.const(sparse_dot)
+            add = code.const(sparse_dot)
             names = [
-                code.let(f"{dot}({ref.indices}, {ref.values}, {code.const(weights.tolist())}, {int(odd.sum())})", "y")
+                code.let(f"{add}({ref.indices}, {ref.values}, {code.const(weights.tolist())}, {int(odd.sum())})", "y")
                 for weights, odd in zip(self.weights, self._odd, strict=True)
             ]
         elif self.weights.size <= TERMS:

@@ -26,7 +26,7 @@ def softmax(raw: Floats, mleap: bool = False) -> Floats:
         shifted = np.where(top > 0.0, raw - top, raw)
     else:
         shifted = raw - np.fmax.reduce(raw, axis=0, initial=-np.finfo(np.float64).max)
-    made = mapped(exp, shifted)
+    made: Floats = mapped(exp, shifted)
     made *= 1.0 / total(list(made))
     endless = raw == np.inf
     rows = top == np.inf if mleap else endless.any(axis=0)
@@ -38,7 +38,7 @@ def softmax(raw: Floats, mleap: bool = False) -> Floats:
 
 def _first_max(raw: Floats) -> Floats:
     """The largest score as MLeap's argmax finds it: a NaN in front stays."""
-    best = raw[0]
+    best: Floats = raw[0]
     for each in raw[1:]:
         best = np.where(each > best, each, best)
     return best

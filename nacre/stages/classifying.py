@@ -7,7 +7,7 @@ probabilities from raw scores, the prediction from whichever of the two the mode
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -40,7 +40,7 @@ class ClassifierStage(Stage):
     """A features vector to raw scores, probabilities and a prediction. Scores are arrays of shape (classes, rows)."""
 
     inputs = (FEATURES,)
-    outputs = (RAW, PROBABILITY, PREDICTION)
+    outputs: ClassVar[tuple[Port, ...]] = (RAW, PROBABILITY, PREDICTION)
     thresholds: list[float] | None = None
 
     @property
@@ -157,8 +157,8 @@ class ClassifierStage(Stage):
             bounds = [spread / t if t else 0.0 for t in self.thresholds or [1.0] * self.classes]
         scores = self._scores(raw)[:, 0]
         best = int(np.argmax(scores))
-        pairs = [(scores[best] - x, bounds[best] + bound) for n, (x, bound) in enumerate(zip(scores, bounds, strict=True)) if n != best]
-        return any(gap <= bound for gap, bound in pairs if bound)
+        others = [n for n in range(len(scores)) if n != best and bounds[n] > 0.0]
+        return any(scores[best] - scores[n] <= bounds[best] + bounds[n] for n in others)
 
     def check_thresholds(self) -> None:
         """Call from `prepare` once the number of classes is known."""

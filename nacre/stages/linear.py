@@ -29,7 +29,7 @@ INTERCEPT = Attr("intercept", "double", REQUIRED, "added to the sum", spark=data
 SUM_BOUND = "sums within 1e-12 of the sum of the terms' sizes"
 
 
-def sums_of(stage: Stage, coefficients: Tensor, intercept: float) -> Sums:
+def sums_of(coefficients: Tensor, intercept: float) -> Sums:
     """One sum from a vector of coefficients and an intercept."""
     return Sums(np.array([coefficients.values]), [intercept])
 
@@ -53,7 +53,7 @@ class LinearStage(Stage):
     intercept: float
 
     def prepare(self) -> None:
-        self.sums = sums_of(self, self.coefficients, self.intercept)
+        self.sums = sums_of(self.coefficients, self.intercept)
 
     def made(self, eta: Floats) -> dict[str, Column]:
         """Port -> column, from the sums of all rows."""
@@ -154,7 +154,7 @@ class LinearSVC(BinaryStage):
     def prepare(self) -> None:
         if self.num_classes != 2:
             raise self.bad("a margin tells two classes apart", "num_classes", 2, self.num_classes)
-        self.sums = sums_of(self, self.coefficients, self.intercept)
+        self.sums = sums_of(self.coefficients, self.intercept)
 
     def predict(self, raw: Floats) -> Floats:
         return above(raw[1], self.threshold)
@@ -184,7 +184,7 @@ class SupportVectorMachine(BinaryStage):
     def prepare(self) -> None:
         if self.num_classes != 2:
             raise self.bad("a margin tells two classes apart", "num_classes", 2, self.num_classes)
-        self.sums = sums_of(self, self.coefficients, self.intercept)
+        self.sums = sums_of(self.coefficients, self.intercept)
         self.check_thresholds()
 
     @property
@@ -250,14 +250,15 @@ class LogisticRegression(ClassifierStage):
             return
         if self.coefficients is None:
             raise self.bad("an attribute is missing", "coefficients", "tensor", "nothing")
-        self.sums = sums_of(self, self.coefficients, self.intercept)
+        self.sums = sums_of(self.coefficients, self.intercept)
         self.raw_threshold = _logit(self.threshold)
 
     def _several(self, matrix_name: str, matrix: Tensor | None, name: str, intercepts: Tensor | None) -> None:
         for field, tensor in ((matrix_name, matrix), (name, intercepts)):
             if tensor is None:
                 raise self.bad("an attribute is missing", field, "tensor", "nothing")
-        assert matrix is not None and intercepts is not None
+        assert matrix is not None
+        assert intercepts is not None
         weights = matrix_of(self, matrix_name, matrix)
         if not len(weights) or len(weights) != len(intercepts.values):
             raise self.bad("rows and intercepts differ", matrix_name, f"{len(intercepts.values)} rows", len(weights))
