@@ -61,11 +61,12 @@ def numbers(*shape: int, seed: int = 6) -> np.ndarray:
 
 
 def dense(values: np.ndarray) -> Any:
-    from pyspark.ml.linalg import Matrices, Vectors
+    """A vector, or a matrix held row by row, as Spark's own fits leave one."""
+    from pyspark.ml.linalg import DenseMatrix, Vectors
 
     if values.ndim == 1:
         return Vectors.dense(values.tolist())
-    return Matrices.dense(*values.shape, values.ravel(order="F").tolist())
+    return DenseMatrix(*values.shape, values.ravel().tolist(), isTransposed=True)
 
 
 def linear(size: int) -> Callable[[], Sequence[Any]]:
