@@ -13,6 +13,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
+SPARK ?= 3.5.9
 
 # Downloads live here, not in $HOME, which need not exist
 export NACRE_CACHE ?= $(CURDIR)/.cache
@@ -24,7 +25,7 @@ export SPARK_LOCAL_IP ?= 127.0.0.1
 
 INSTALLED_FROM := setup.py pyproject.toml constraints.txt
 
-.PHONY: help setup demo test fuzz lint format docs bench wheel clean python bare jars
+.PHONY: help setup demo test fuzz parity lint format docs bench wheel clean python bare jars
 
 help:  ## List the verbs
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-16s%s\n", $$1, $$2}'
@@ -39,6 +40,9 @@ test: bare $(VENV)/.installed-test jars  ## Run the tests; ends with what each m
 
 fuzz: bare $(VENV)/.installed-test  ## Spoil bundles at random, through the reader and both plans: ARGS="--seconds 600"
 	@$(BIN)/python -m tests.fuzz $(ARGS)
+
+parity: bare $(VENV)/.installed-test  ## Compare with another Spark: make parity SPARK=3.5.9 (ARGS="--sample" for one case an op)
+	@$(BIN)/python -m tests.parity.sweep --spark $(SPARK) $(ARGS)
 
 lint: python $(VENV)/.installed-lint  ## Check style, types and layers
 	$(BIN)/ruff check

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from nacre.bundle import read, write
 from nacre.errors import NacreError, RowError, SchemaError, SetupError
+from nacre.spark.ddl import struct_of
 from nacre.spark.save import save
 from nacre.spark.sparkerrors import is_sparks, root_cause
 
@@ -54,16 +55,15 @@ def read_input(spark: SparkSession, path: str, schema: str, header: bool = False
     Spark would turn a malformed CSV record into nulls without a word; here the first one is an error that names it.
     """
     from pyspark.sql import functions as F  # noqa: N812 - PySpark's own convention
-    from pyspark.sql.types import StructType
 
-    declared = StructType.fromDDL(schema)
+    declared = struct_of(schema)
     with _reading(path):
         if form == "parquet" or (form == "auto" and _is_parquet(path)):
             frame = spark.read.parquet(path)
             _check_types(frame, declared, path)
             frame = frame.select(*declared.names)
         else:
-            with_corrupt = StructType.fromDDL(f"{schema.strip()}, {CORRUPT} STRING")
+            with_corrupt = struct_of(f"{schema.strip()}, {CORRUPT} STRING")
             reader = spark.read.schema(with_corrupt).option("columnNameOfCorruptRecord", CORRUPT)
             # cached, so that the corrupt column is filled whatever is asked for
             frame = reader.option("header", header).csv(path).cache()

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from nacre.plan.sparkschema import VECTOR_CLASS
+from nacre.spark.ddl import struct_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -35,7 +36,7 @@ def schema_of(columns: Columns) -> Any:
 
     def field(name: str, kind: Any) -> Any:
         if isinstance(kind, str):
-            return StructType.fromDDL(f"{name} {kind}")[0]
+            return struct_of(f"{name} {kind}")[0]
         return StructField(name, VectorUDT(), True, {"ml_attr": _attributes(*kind)})
 
     return StructType([*(field(name, kind) for name, (kind, _) in columns.items()), field(NUMBER, "int")])
