@@ -46,8 +46,8 @@ def _ports(declared: Sequence[Port], columns: Sequence[str]) -> list[tuple[str, 
     return [(each.name, column) for each, column in zip(declared, columns, strict=True)]
 
 
-Splits = tuple[Any, Any, Any] | float
-"""A tree: a leaf's value, or (split, left, right). A split is (feature, threshold), or (feature, stored, is_left, count)."""
+Splits = tuple[Any, Any, Any] | dict[str, tuple[float, ...]] | float
+"""A tree: a leaf's value, {"leaf": its values}, or (split, left, right). A split is (feature, threshold), or (feature, stored, is_left, count)."""
 
 
 def tree_of(tree: Splits) -> trees.Tree:
@@ -55,7 +55,7 @@ def tree_of(tree: Splits) -> trees.Tree:
 
     def add(each: Splits) -> None:
         if not isinstance(each, tuple):
-            flat.add_leaf((each,))
+            flat.add_leaf(each["leaf"] if isinstance(each, dict) else (each,))
             return
         split, left, right = each
         if len(split) == 2:
@@ -82,9 +82,14 @@ def ensemble(
     values = {"num_features": features, "tree_weights": weights, "trees": names}
     made = node(op, values, [column], ["prediction"])
     for name, content in zip(names, contents, strict=True):
-        member = REGISTRY["decision_tree_regression"].make(name, {"num_features": features}, [], [])
-        member.tree = tree_of(content)
-        made.members.append(member)
+        made.members.append(member("decision_tree_regression", {"num_features": features}, name, content))
+    return made
+
+
+def member(op: str, values: Mapping[str, Any], name: str, content: Splits) -> Node:
+    """A tree of an ensemble."""
+    made = REGISTRY[op].make(name, values, [], [])
+    made.tree = tree_of(content)
     return made
 
 

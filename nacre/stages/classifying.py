@@ -6,7 +6,7 @@ probabilities from raw scores, the prediction from whichever of the two the mode
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -178,34 +178,42 @@ class ClassifierStage(Stage):
         (column,) = inputs
         assert isinstance(column, Vectors)
         with np.errstate(all="ignore"):
-            raw = self.raw(column)
-            made: dict[str, Column] = {}
-            for port in self.output_ports:
-                if port == RAW.name:
-                    made[port] = Vectors(raw)
-                elif port == PROBABILITY.name:
-                    made[port] = Vectors(self.probability(raw))
-                else:
-                    made[port] = Scalars(self.predict(raw))
-        result = Result([made[port] for port in self.output_ports])
+            result = Result(self.scored(column))
         if column.null is not None:
             result.fail(column.null, self.input_names[0], NULL, expected=f"vector[{column.size}]", got=lambda row: None)
         return result
+
+    def scored(self, features: Vectors) -> list[Column]:
+        """The output columns."""
+        made = self.made(self.raw(features))
+        return [made[port]() for port in self.output_ports]
+
+    def made(self, raw: Floats) -> dict[str, Callable[[], Column]]:
+        """Port -> what makes its column from raw scores."""
+        return {
+            RAW.name: lambda: Vectors(raw),
+            PROBABILITY.name: lambda: Vectors(self.probability(raw)),
+            PREDICTION.name: lambda: Scalars(self.predict(raw)),
+        }
 
     def row(self, code: RowCode, inputs: Sequence[Ref]) -> Sequence[Ref]:
         (ref,) = inputs
         assert isinstance(ref, (VectorRef, SparseRef))
         refuse_null(code, self.input_names[0], ref)
-        raw = self.raw_row(code, ref)
-        made: dict[str, Ref] = {}
-        for port in self.output_ports:
-            if port == RAW.name:
-                made[port] = code.vector(raw)
-            elif port == PROBABILITY.name:
-                made[port] = code.vector(self.probability_row(code, raw))
-            else:
-                made[port] = ScalarRef(self.predict_row(code, raw))
-        return [made[port] for port in self.output_ports]
+        return self.scored_row(code, ref)
+
+    def scored_row(self, code: RowCode, features: VectorRef | SparseRef) -> list[Ref]:
+        """The outputs of one row."""
+        made = self.made_row(code, self.raw_row(code, features))
+        return [made[port]() for port in self.output_ports]
+
+    def made_row(self, code: RowCode, raw: Sequence[str]) -> dict[str, Callable[[], Ref]]:
+        """The same as `made` for one row."""
+        return {
+            RAW.name: lambda: code.vector(raw),
+            PROBABILITY.name: lambda: code.vector(self.probability_row(code, raw)),
+            PREDICTION.name: lambda: ScalarRef(self.predict_row(code, raw)),
+        }
 
 
 def first_largest(scores: Floats) -> Floats:

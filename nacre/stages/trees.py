@@ -5,77 +5,81 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nacre.bundle import trees as treefile
-from nacre.errors import BundleError
-from nacre.plan.forest import Forest, TreePlan
+from nacre.bundle.trees import LEAF
 from nacre.plan.frame import Column, Floats, Result, Scalars, Vectors
-from nacre.plan.maths import SUM
+from nacre.plan.maths import SUM, total
 from nacre.plan.rowcode import Ref, RowCode, ScalarRef, SparseRef, VectorRef
 from nacre.plan.types import DOUBLE, Type, vector
-from nacre.stages.base import REQUIRED, Attr, Port, Stage, stage, vector_of
+from nacre.stages.base import Attr, Port, stage, vector_of
+from nacre.stages.growing import ENSEMBLE, LEAF_COL, LEAF_PORT, NUM_FEATURES, Ensemble, Grown, planted
 from nacre.stages.scaling import NULL, refuse_null
 
 if TYPE_CHECKING:
     from nacre.bundle.node import Node
-    from nacre.bundle.trees import Tree
     from nacre.spark.saved import Saved
 
-NUM_FEATURES = Attr(
-    "num_features", "long", REQUIRED, "size of the features vector", spark=lambda s: s.extra("numFeatures")
-)
+VARIANCE_PORT = "nacre.variance"
 
 
-class TreeStage(Stage):
+class TreeStage(Grown):
     """A features vector through a forest to one number."""
 
     inputs = (Port("features", vector(), "featuresCol"),)
-    outputs = (Port("prediction", DOUBLE, "predictionCol"),)
-    exact: ClassVar[str] = "bit for bit"
-    num_features: int
+    outputs = (Port("prediction", DOUBLE, "predictionCol", optional=True),)
 
     def prepare(self) -> None:
-        if not 0 <= self.num_features < 1 << 31:
-            raise self.bad("absurd number of features", "num_features", "0 to 2147483647", self.num_features)
-        self.forest = Forest([self._plan(member) for member in self.tree_nodes()])
-
-    def tree_nodes(self) -> list[Node]:
-        """The nodes that hold the trees."""
-        return [self.node]
-
-    def _plan(self, member: Node) -> TreePlan:
-        try:
-            tree = treefile.read(member, self.num_features, 1)
-        except BundleError as error:
-            raise error.at(node=self.name) from error.__cause__
-        return TreePlan(tree, [values[0] if values else 0.0 for values in tree.values], self.context.mleap)
+        self.grow(1)
 
     def wants(self) -> list[Type | None]:
         return [vector(self.num_features)]
 
     def types(self, inputs: Sequence[Type]) -> list[Type]:
         vector_of(self, self.input_names[0], inputs[0], self.num_features)
-        return [DOUBLE]
+        return [self.leaf_type() if port == LEAF_PORT else DOUBLE for port in self.output_ports]
 
     def columns(self, inputs: Sequence[Column]) -> Result:
         (column,) = inputs
         assert isinstance(column, Vectors)
-        result = Result([Scalars(self.forest.columns(column.matrix, self.combine))])
+        result = Result(self._outputs(column))
         if column.null is not None:
             result.fail(
                 column.null, self.input_names[0], NULL, expected=f"vector[{self.num_features}]", got=lambda row: None
             )
         return result
 
+    def _outputs(self, column: Vectors) -> list[Column]:
+        if not self.numbered:
+            return [Scalars(self.over_columns(column, self.combine)) for _ in self.output_ports]
+        numbers = self.over_columns(column, lambda each: np.stack(list(each)))
+        made: dict[str, Column] = {LEAF_PORT: self.leaf_column(numbers)}
+        leaves = numbers.astype(np.intp)
+        values = [np.array(table)[leaf, 0] for table, leaf in zip(self.leaf_values, leaves, strict=True)]
+        made["prediction"] = Scalars(self.combine(values))
+        if VARIANCE_PORT in self.output_ports:
+            made[VARIANCE_PORT] = Scalars(np.array(self.variances)[leaves[0]])
+        return [made[port] for port in self.output_ports]
+
     def row(self, code: RowCode, inputs: Sequence[Ref]) -> Sequence[Ref]:
         (ref,) = inputs
         assert isinstance(ref, (VectorRef, SparseRef))
         refuse_null(code, self.input_names[0], ref)
-        names = code.components(replace(ref, null=None))
-        return [ScalarRef(self.combine_row(code, self.forest.row(code, names)))]
+        names = self.over_row(code, replace(ref, null=None))
+        if not self.numbered:
+            return [ScalarRef(self.combine_row(code, names)) for _ in self.output_ports]
+        made: dict[str, Ref] = {LEAF_PORT: self.leaf_ref(code, names)}
+        tables = [{float(n): values[0] for n, values in enumerate(table)} for table in self.leaf_values]
+        values = [code.let(f"{code.const(table, 'leaf')}[{x}]", "p") for table, x in zip(tables, names, strict=True)]
+        made["prediction"] = ScalarRef(self.combine_row(code, values))
+        if VARIANCE_PORT in self.output_ports:
+            table = {float(n): variance for n, variance in enumerate(self.variances)}
+            made[VARIANCE_PORT] = ScalarRef(code.let(f"{code.const(table, 'leaf')}[{names[0]}]", "p"))
+        return [made[port] for port in self.output_ports]
+
+    variances: Sequence[float] = ()
 
     def combine(self, predictions: Sequence[Floats]) -> Floats:
         """One prediction from those of the trees."""
@@ -92,55 +96,56 @@ class DecisionTreeRegression(TreeStage):
 
     op = "decision_tree_regression"
     spark_classes = ("org.apache.spark.ml.regression.DecisionTreeRegressionModel",)
-    attributes = (NUM_FEATURES,)
-
-    @classmethod
-    def from_spark(cls, saved: Saved) -> list[Node]:
-        nodes = super().from_spark(saved)
-        nodes[0].tree = saved.trees(regression=True)[0][0]
-        return nodes
-
-
-class EnsembleStage(TreeStage):
-    """Several trees, each in a folder of its own."""
-
     attributes = (
         NUM_FEATURES,
-        Attr("tree_weights", "list<double>", REQUIRED, "weight of each tree"),
-        Attr("trees", "list<string>", REQUIRED, "folders of the trees, in order"),
-    )
-    tree_weights: list[float]
-    trees: list[str]
+        LEAF_COL,
+        Attr(
+            "nacre.variance_col", "string", None, "Spark's varianceCol: a column of the variance of the leaf reached, "
+            "which MLeap leaves out", spark=lambda s: s.param("varianceCol", "") or None, optional=True,
+        ),
+        Attr("nacre.variances", "list<double>", None, "the variance of each leaf, from the left", optional=True),
+    )  # fmt: skip
+    variance_col: str | None
+    variances: list[float]
 
     def prepare(self) -> None:
-        if not self.trees or len(self.tree_weights) != len(self.trees):
-            raise self.bad(
-                "trees and weights do not match", "tree_weights", f"{len(self.trees)} weights", len(self.tree_weights)
-            )
+        if self.variance_col is not None:
+            self.add_column(VARIANCE_PORT, self.variance_col)
         super().prepare()
-
-    def tree_nodes(self) -> list[Node]:
-        members = {member.name: member for member in self.node.members}
-        missing = [name for name in self.trees if name not in members]
-        if missing:
-            raise self.bad("a tree is missing", "trees", f"the folder {missing[0]}", sorted(members)[:8])
-        return [members[name] for name in self.trees]
+        leaves = len(self.leaf_values[0])
+        if VARIANCE_PORT in self.output_ports and len(self.variances or ()) != leaves:
+            got = len(self.variances or ())
+            raise self.bad("a variance for each leaf", "nacre.variances", f"{leaves} values", got)
 
     @classmethod
     def from_spark(cls, saved: Saved) -> list[Node]:
-        found = saved.trees(regression=True)
-        names = [f"tree{n}" for n in range(len(found))]
-        features = saved.extra("numFeatures")
-        values = {"num_features": features, "tree_weights": [weight for _, weight in found], "trees": names}
+        values = saved.attributes(cls)
+        if values["nacre.variance_col"] is not None:
+            values["nacre.variances"] = _variances(saved)
         node = cls.make(saved.uid, values, saved.ports(cls.inputs), saved.ports(cls.outputs))
-        node.members = [_member(name, tree, features) for name, (tree, _) in zip(names, found, strict=True)]
+        node.tree = saved.trees(regression=True)[0][0]
         return [node]
 
 
-def _member(name: str, tree: Tree, features: int) -> Node:
-    node = DecisionTreeRegression.make(name, {"num_features": features}, [], [])
-    node.tree = tree
-    return node
+def _variances(saved: Saved) -> list[float]:
+    """Variance of each leaf, in pre-order, from Spark's own statistics: count, sum, sum of squares."""
+    rows = sorted(saved.table.to_pylist(), key=lambda row: row["id"])
+    found = []
+    for row in rows:
+        if row["leftChild"] == LEAF:
+            count, summed, squares = row["impurityStats"]
+            found.append((squares - (summed * summed) / count) / count if count else 0.0)
+    return found
+
+
+class EnsembleStage(Ensemble, TreeStage):
+    """Several trees, each in a folder of its own."""
+
+    attributes = (NUM_FEATURES, *ENSEMBLE, LEAF_COL)
+
+    @classmethod
+    def from_spark(cls, saved: Saved) -> list[Node]:
+        return [planted(cls, saved, DecisionTreeRegression, regression=True)]
 
 
 @stage
@@ -151,10 +156,7 @@ class RandomForestRegression(EnsembleStage):
     spark_classes = ("org.apache.spark.ml.regression.RandomForestRegressionModel",)
 
     def combine(self, predictions: Sequence[Floats]) -> Floats:
-        total = np.zeros_like(predictions[0])
-        for each in predictions:
-            total += each
-        return total / len(predictions)
+        return total(predictions) / len(predictions)
 
     def combine_row(self, code: RowCode, names: Sequence[str]) -> str:
         return code.let(f"{code.total(names)} / {code.number(len(names))}", "y")
@@ -169,16 +171,15 @@ class GBTRegression(EnsembleStage):
     exact = "sum within 1e-12 of the sum of the terms' sizes"
 
     def slack(self, port: str, inputs: Sequence[Any]) -> float:
-        terms = [
-            plan.walker()(inputs[0]) * weight for plan, weight in zip(self.forest.plans, self.tree_weights, strict=True)
-        ]
-        return SUM * math.fsum(map(abs, terms))
+        return 0.0 if port == LEAF_PORT else weighted_slack(self.predictions(inputs[0]), self.tree_weights)
 
     def combine(self, predictions: Sequence[Floats]) -> Floats:
-        total = np.zeros_like(predictions[0])
-        for weight, each in zip(self.tree_weights, predictions, strict=True):
-            total += each * weight
-        return total
+        return total([each * weight for weight, each in zip(self.tree_weights, predictions, strict=True)])
 
     def combine_row(self, code: RowCode, names: Sequence[str]) -> str:
         return code.total([f"{x} * {code.number(w)}" for x, w in zip(names, self.tree_weights, strict=True)])
+
+
+def weighted_slack(predictions: Sequence[float], weights: Sequence[float]) -> float:
+    """The bound of a sum of weight times prediction."""
+    return SUM * math.fsum(abs(x * weight) for x, weight in zip(predictions, weights, strict=True))

@@ -156,13 +156,12 @@ def stored(value: Any) -> Any:
 
 @pytest.mark.parametrize("name", [case.name for case in CASES["decision_tree_regression"]])
 def test_trees_past_the_budget(parity: Parity, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Too big to become source, a tree is walked as flat lists, with the same result."""
+    """Too big to become source or bit slices, a tree is walked as flat arrays, with the same result."""
     ready = parity.prepared("decision_tree_regression", name)
     monkeypatch.setattr(forest, "NODES", 0)
-    monkeypatch.setattr(forest, "SMALL", 0)
+    monkeypatch.setattr(forest, "DEEPEST", -1)
     walked = bundles.assert_plans_agree(nacre.load(ready.path), ready.rows)
     monkeypatch.undo()
-    monkeypatch.setattr(forest, "SMALL", 10_000)
     nested = bundles.assert_plans_agree(nacre.load(ready.path), ready.rows)
     assert all(bundles.same(*pair) for pair in zip(walked, nested, strict=True))
 

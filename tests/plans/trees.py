@@ -6,6 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from nacre.bundle.values import pack
 from nacre.plan.types import vector
 from tests import bundles
 from tests.plans.base import Draw, Drawn, doubles, finite
@@ -21,15 +22,23 @@ def categorical(draw: Draw) -> tuple[Any, ...]:
     return draw(features), tuple(map(float, sorted(stored))), draw(st.booleans()), count
 
 
-def grown(wild: bool) -> st.SearchStrategy[Any]:
+def grown(wild: bool, leaves: st.SearchStrategy[Any] = finite) -> st.SearchStrategy[Any]:
     thresholds = doubles.filter(lambda x: x == x) if wild else finite
     splits = st.one_of(st.tuples(features, thresholds), categorical())
-    return st.recursive(finite, lambda below: st.tuples(splits, below, below), max_leaves=12)
+    return st.recursive(leaves, lambda below: st.tuples(splits, below, below), max_leaves=12)
 
 
 @st.composite
 def decision_tree_regression(draw: Draw, words: dict[str, str], wild: bool = True) -> Drawn:
-    return [bundles.tree(draw(grown(wild)), FEATURES)], {"features": vector(FEATURES)}
+    made = bundles.tree(draw(grown(wild)), FEATURES)
+    if draw(st.booleans()):
+        leaves = made.tree.feature.count(-1)
+        facts = {
+            "nacre.leaf_col": ("leaf", "string"), "nacre.variance_col": ("variance", "string"),
+            "nacre.variances": ([draw(finite) for _ in range(leaves)], "list<double>"),
+        }  # fmt: skip
+        made.attributes |= {name: pack(*fact) for name, fact in facts.items()}
+    return [made], {"features": vector(FEATURES)}
 
 
 @st.composite
