@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nacre.plan import bitslices, forest
+from nacre.plan import bitslices, descent, forest, rowcode, ways
 from nacre.plan.bitslices import Group
+from nacre.plan.descent import Descent
 from nacre.plan.forest import Forest, TreePlan
 from tests import bundles
 
@@ -77,39 +78,68 @@ def stacked(payloads: Sequence[np.ndarray]) -> np.ndarray:
     return np.array(payloads)
 
 
-@settings(max_examples=300, deadline=None, derandomize=True, database=None)
+@settings(max_examples=100, deadline=None, derandomize=True, database=None)
 @given(plans, matrices)
 def test_one_tree(plan: TreePlan, matrix: np.ndarray) -> None:
     wanted = walked(plan, matrix)
     assert plan.evaluate(matrix).tolist() == wanted
-    assert plan.walk_down(matrix).tolist() == wanted
+    assert [each.tolist() for each in Descent([plan]).evaluate(matrix)] == [wanted]
+    if plan.depth <= ways.DEEPEST:
+        assert [each.tolist() for each in Group([plan]).evaluate(matrix)] == [wanted]
 
 
-@settings(max_examples=100, deadline=None, derandomize=True, database=None)
+@settings(max_examples=50, deadline=None, derandomize=True, database=None)
 @given(st.lists(plans, min_size=1, max_size=6), matrices)
 def test_a_forest(plans: list[TreePlan], matrix: np.ndarray) -> None:
-    found = Forest(plans).columns(matrix, stacked)
-    assert found.tolist() == [walked(plan, matrix) for plan in plans]
+    wanted = [walked(plan, matrix) for plan in plans]
+    assert Forest(plans).columns(matrix, stacked).tolist() == wanted
+    together = Descent(plans)
+    assert stacked(together.evaluate(matrix)).tolist() == wanted
+    assert [together.one(row) for row in matrix.T.tolist()] == stacked(wanted).T.tolist()
 
 
-@pytest.mark.parametrize("depth", [1, 7, 8, 9, bitslices.DEEPEST, bitslices.DEEPEST + 1])
+@pytest.mark.parametrize("depth", [1, 7, 8, 9, ways.DEEPEST, ways.DEEPEST + 1])
 def test_full_trees(depth: int) -> None:
-    """A way of up to 8 digits fits a byte, one of more does not; beyond DEEPEST rows are followed."""
+    """A way of up to 8 digits fits a byte, one of more does not; rows are followed down as well as through logic."""
     plan, matrix = tree(full(depth)), np.random.default_rng(1).normal(size=(FEATURES, 3001))
-    assert plan.evaluate(matrix).tolist() == plan.walk_down(matrix).tolist() == walked(plan, matrix)
+    wanted = walked(plan, matrix)
+    assert plan.evaluate(matrix).tolist() == wanted
+    assert [each.tolist() for each in Group([plan]).evaluate(matrix)] == [wanted]
+    assert [each.tolist() for each in Descent([plan]).evaluate(matrix)] == [wanted]
 
 
 def test_blocks_and_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     """More rows than a block, more tests than a group, trees too deep between others."""
     monkeypatch.setattr(forest, "BLOCK", 100)
-    monkeypatch.setattr(bitslices, "TESTS", 30)
-    monkeypatch.setattr(forest, "DEEPEST", 5)
+    monkeypatch.setattr(descent, "AT_ONCE", 150)
+    monkeypatch.setattr(ways, "TESTS", 30)
+    monkeypatch.setattr(ways, "DEEPEST", 5)
     every = [tree(full(depth, seed)) for seed, depth in enumerate([3, 4, 4, 6, 2, 5, 7, 0])]
     matrix = np.random.default_rng(2).normal(size=(FEATURES, 1234))
     made = Forest(every)
     found = made.columns(matrix, stacked)
     assert found.tolist() == [walked(plan, matrix) for plan in every]
-    sizes = [len(part.trees) if isinstance(part, Group) else part.depth for part in made._split()]
-    assert sizes == [2, 1, 6, 1, 1, 7, 1]
+    parts = [len(part.trees) if isinstance(part, Group) else f"down {part.depth}" for part in ways.ways(every)]
+    assert parts == [2, 1, "down 6", 1, 1, "down 7", 1]
     total = made.columns(matrix, lambda payloads: sum(payloads, np.zeros_like(payloads[0])))
     assert total.tolist() == found.sum(axis=0).tolist()
+
+
+def test_trees_that_share_no_tests_are_followed_down() -> None:
+    alone = tree(full(9))
+    assert [type(part) for part in ways.ways([alone] * 20)] == [Group]
+    assert [type(part) for part in ways.ways([alone])] == [Descent]
+    assert [type(part) for part in ways.ways([tree(full(9, seed)) for seed in range(6)])] == [Descent] * 2
+
+
+@pytest.mark.parametrize("count", [3, forest.MANY])
+def test_one_row_through_a_big_forest(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too many nodes for source: few trees one after the other, many at once."""
+    monkeypatch.setattr(forest, "NODES", 10)
+    every = [tree(full(depth % 5, depth)) for depth in range(count)]
+    code = rowcode.RowCode()
+    code.line("a, b, c, d = r")
+    code.line(f"return ({', '.join(Forest(every).row(code, ['a', 'b', 'c', 'd']))},)")
+    single = code.function("row", "r")
+    for row in np.random.default_rng(3).normal(size=(20, FEATURES)).tolist():
+        assert single(row) == tuple(plan.walker()(row) for plan in every)

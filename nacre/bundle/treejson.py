@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from nacre.bundle import treefast
 from nacre.bundle.jsonvalues import dump
 from nacre.bundle.tree import LEAF, Bounds, ClusterTree, Tree, number
 from nacre.errors import BundleError
@@ -25,6 +26,11 @@ def is_clusters(content: bytes) -> bool:
 
 def decode(content: bytes, bounds: Bounds) -> Tree:
     """A decision tree; not linked yet."""
+    return treefast.decode(content, bounds) or decode_lines(content, bounds)
+
+
+def decode_lines(content: bytes, bounds: Bounds) -> Tree:
+    """The same, looking at each line."""
     tree = Tree()
     _each_line(content, lambda node: _node(tree, node, bounds))
     return tree

@@ -21,10 +21,6 @@ if TYPE_CHECKING:
     from nacre.plan.forest import TreePlan
     from nacre.plan.frame import Floats
 
-DEEPEST = 12
-"""Depth up to which a tree is run this way; its table has 2**depth entries."""
-TESTS = 2048
-"""Tests whose bits are kept at a time; a forest with more is run in groups of trees."""
 FEW = 8
 """Values of a set up to which comparing with each of them beats a search."""
 
@@ -160,16 +156,3 @@ def tests_of(plan: TreePlan) -> Iterable[Test | None]:
             yield Test(feature, 0.0, *plan.left_sets[node])
         else:
             yield Test(feature, tree.threshold[node])
-
-
-def groups(plans: Sequence[TreePlan]) -> list[Group]:
-    """The trees in order, a group as long as there are no more than TESTS tests in it."""
-    made, some, seen = list[Group](), list["TreePlan"](), set[Test]()
-    for plan in plans:
-        own = {test for test in tests_of(plan) if test}
-        if some and len(seen | own) > TESTS:
-            made.append(Group(some))
-            some, seen = [], set()
-        some.append(plan)
-        seen |= own
-    return [*made, Group(some)] if some else made

@@ -15,6 +15,7 @@ from nacre.errors import BundleError, RowError, SchemaError, SetupError, Unsuppo
 from nacre.plan import rows
 from nacre.plan.columns import Outcome, needed, raise_first, run
 from nacre.plan.frame import Lists, Scalars, Texts
+from nacre.plan.loading import undisturbed
 from nacre.plan.rowcode import Dropped
 from nacre.plan.sparkschema import from_spark_json
 from nacre.plan.types import STRING, Type
@@ -48,7 +49,8 @@ def load(path: str | os.PathLike[str], mode: str = "spark") -> Model:
     """
     if mode not in MODES:
         raise SetupError("unknown mode", expected=" or ".join(MODES), got=mode)
-    return Model(read(path), mode)
+    with undisturbed():
+        return Model(read(path), mode)
 
 
 def build(root: Node, context: Context) -> list[Stage]:
