@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import nacre
-from nacre.bundle import Bundle, read, write
+from nacre.bundle import Bundle, Node, read, write
 from nacre.bundle.formats import FORMATS
 from nacre.bundle.values import Shape, Tensor
 from nacre.errors import BundleError, NacreError, UnsupportedError
@@ -99,6 +99,16 @@ def test_members_in_their_number_s_order(tmp_path: Path) -> None:
     """tree2 before tree10, in memory as in the list."""
     forest = read(write(ALL, tmp_path / "m")).root.children[-1]
     assert [each.name for each in forest.members] == [f"tree{n}" for n in range(11)]
+
+
+def test_members_of_any_name(tmp_path: Path) -> None:
+    """Digits that are none, digits without end: an order all the same."""
+    names = ["tree²", "tree٣", "tree" + "9" * 200, "tree1", "tree01", "1", "²", "x1y2"]
+    node = bundles.node("decision_tree_regression", {"num_features": 1}, ["features"], ["prediction"])
+    node.op = "word_salad"
+    node.members = [Node("op", name) for name in names]
+    again = read(write(bundles.pipeline(node), tmp_path / "m")).root.children[0]
+    assert sorted(each.name for each in again.members) == sorted(names)
 
 
 def test_the_file_order_is_mleaps(tmp_path: Path) -> None:

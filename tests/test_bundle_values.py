@@ -223,6 +223,16 @@ def test_models_in_models_end_somewhere() -> None:
             FORMATS[form].value(unread["m"], NEWEST)
 
 
+def test_dimensions_end_somewhere() -> None:
+    """The product of a million sizes of two billion each is a number of thirty million bits."""
+    many = wire.chunk(1, wire.number(1, (1 << 31) - 1)) * 100_000
+    with pytest.raises(BundleError, match="at most 64 sizes"):
+        pbvalues.decode(wire.chunk(3, b"\x08\x07" + wire.chunk(2, many)))
+    dimensions = [{"size": (1 << 31) - 1, "name": ""}] * 100_000
+    with pytest.raises(BundleError, match="malformed tensor shape"):
+        decode({"type": "tensor", "double": [], "shape": {"dimensions": dimensions}})
+
+
 def test_an_attribute_that_stands_twice() -> None:
     entry = wire.chunk(1, wire.string(1, "x") + wire.chunk(2, scalar(b"")))
     with pytest.raises(BundleError, match="stands twice"):

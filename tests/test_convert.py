@@ -11,6 +11,7 @@ import pytest
 
 import nacre
 import nacre.spark
+from nacre.bundle.formats import FORMATS
 from nacre.errors import BundleError, SchemaError, SetupError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -46,6 +47,20 @@ def test_a_raw_and_a_transformed_sample_say_the_same(model: Any, frame: DataFram
     made = nacre.load(nacre.spark.save(model, tmp_path / "made" / form, model.transform(frame)))
     assert raw.inputs == made.inputs
     assert raw.row(ROW, ["features"]) == made.row(ROW, ["features"]) == {"features": FEATURES}
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_both_formats(model: Any, frame: DataFrame, tmp_path: Path, form: str) -> None:
+    """Live, saved, and by the verb."""
+    saved = nacre.load(nacre.spark.save(model, tmp_path / "live.zip", frame, format=form))
+    model.write().save(str(tmp_path / "saved"))
+    converted = nacre.load(nacre.spark.convert(tmp_path / "saved", tmp_path / "saved.zip", format=form))
+    assert import_module("nacre.spark.convert").main(
+        [str(tmp_path / "saved"), str(tmp_path / "verb.zip"), "--format", form]
+    ) == 0  # fmt: skip
+    for loaded in (saved, converted, nacre.load(tmp_path / "verb.zip")):
+        assert loaded.bundle.format == form
+        assert loaded.row(ROW, ["features"]) == {"features": FEATURES}
 
 
 def test_without_a_schema_raw_columns_are_doubles(model: Any, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from nacre.bundle.exact import noted, restored
 from nacre.bundle.generations import BASIC_TYPES, NEWEST, Generation
-from nacre.bundle.values import Shape, SubModel, Value
+from nacre.bundle.values import RANK, Shape, SubModel, Value
 from nacre.errors import BundleError
 
 TAGS = (
@@ -88,7 +88,7 @@ def _dims(shape: Any) -> tuple[int, ...] | None:
     if not isinstance(listed, list):
         listed = [None]
     sizes = [each["size"] for each in listed if isinstance(each, dict) and _is_size(each.get("size"))]
-    if len(sizes) != len(listed):
+    if len(sizes) != len(listed) or len(sizes) > RANK:
         raise BundleError("malformed tensor shape", expected='{"dimensions": [{"size": n, "name": ""}]}', got=shape)
     return tuple(sizes)
 

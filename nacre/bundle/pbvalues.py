@@ -14,7 +14,7 @@ from nacre.bundle.exact import restored
 from nacre.bundle.generations import BASIC_TYPES, NEWEST, Generation
 from nacre.bundle.jsonvalues import DEPTH
 from nacre.bundle.node import Port
-from nacre.bundle.values import Shape, SubModel, Value, float32, integer
+from nacre.bundle.values import RANK, Shape, SubModel, Value, float32, integer
 from nacre.bundle.wire import BYTES, FIXED32, FIXED64, VARINT, Field
 from nacre.errors import BundleError
 
@@ -145,8 +145,11 @@ def _dims(content: bytes) -> tuple[int, ...]:
         if field[0] == 1:
             given = [wire.int32(wire.whole(each)) for each in wire.fields(wire.raw(field)) if each[0] == 1]
             sizes.append(given[-1] if given else 0)
-            if sizes[-1] < -1:
-                raise BundleError("malformed tensor shape", expected="sizes of 0 or more, or one -1", got=sizes[-1])
+            if sizes[-1] < -1 or len(sizes) > RANK:
+                expected = f"at most {RANK} sizes of 0 or more, or one -1"
+                raise BundleError(
+                    "malformed tensor shape", expected=expected, got=f"{sizes[-1]} as number {len(sizes)}"
+                )
     return tuple(sizes)
 
 

@@ -150,6 +150,7 @@ def at(action: Any, file: str, field: str | None = None) -> Any:
         raise error.at(file=file, field=field) from error.__cause__
 
 
-def _natural(name: str) -> list[Any]:
-    """tree2 before tree10."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
+def _natural(name: str) -> list[tuple[int, str]]:
+    """tree2 before tree10: digits by how many there are, then by what they are, however long."""
+    parts = re.split(r"([0-9]+)", name)
+    return [(len(part.lstrip("0")) if n % 2 else 0, part) for n, part in enumerate(parts)]

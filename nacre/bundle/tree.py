@@ -104,15 +104,16 @@ def number(value: float, name: str) -> float:
 def link(tree: Tree) -> Tree:
     """Find each split's children in the pre-order. Raises BundleError on dangling or surplus nodes."""
     open_splits: list[int] = []
+    tree.left, tree.right = left, right = [LEAF] * len(tree), [LEAF] * len(tree)
     for node, feature in enumerate(tree.feature):
         if node:
             if not open_splits:
                 raise BundleError("nodes after the end of the tree", expected=f"{node} nodes", got=f"{len(tree)} nodes")
             parent = open_splits[-1]
-            if tree.left[parent] == LEAF:
-                tree.left[parent] = node
+            if left[parent] == LEAF:
+                left[parent] = node
             else:
-                tree.right[parent] = node
+                right[parent] = node
                 open_splits.pop()
         if feature != LEAF:
             open_splits.append(node)

@@ -104,8 +104,9 @@ def _numbers(holder: dict[str, Any], name: str) -> tuple[float, ...]:
     values = holder[name]
     if not isinstance(values, list):
         raise BundleError("malformed tree node", expected=f"{name}, an array of numbers", got=values)
-    found = [_number(value) for value in values]
-    return tuple(_exact(holder, name, found))
+    if all(type(value) is float for value in values):
+        return tuple(values)
+    return tuple(_exact(holder, name, [_number(value) for value in values]))
 
 
 def _exact(holder: dict[str, Any], name: str, values: list[float]) -> list[float]:

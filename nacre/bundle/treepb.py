@@ -15,6 +15,8 @@ _LENGTH = struct.Struct(">i")
 _DOUBLE = struct.Struct("<d")
 _LEAF = b"\x12\x0a\x0a\x08"
 """How a leaf of one value begins: field 2 of 10 bytes, in it field 1 of 8 bytes."""
+_SPLIT = b"\x0a\x0f\x0a\x0d\x12\x0b\x08"
+"""How a split on a number begins, all fields there and the feature, which comes next, below 128."""
 
 
 def messages(content: bytes) -> Iterator[bytes]:
@@ -39,12 +41,21 @@ def is_clusters(content: bytes) -> bool:
 def decode(content: bytes, bounds: Bounds) -> Tree:
     """A decision tree; not linked yet."""
     tree = Tree()
+    single = bounds.leaf_size in (None, 1)
+    most = 128 if bounds.num_features is None else bounds.num_features
+    unpack = _DOUBLE.unpack
     for count, message in enumerate(messages(content), 1):
+        # Nearly all nodes are of these two forms; a forest has a million of them.
+        if single and len(message) == 12 and message[:4] == _LEAF:
+            tree.add_leaf(unpack(message[4:]))
+            continue
+        if len(message) == 17 and message[:7] == _SPLIT and message[7] < min(most, 128) and message[8] == 17:
+            (threshold,) = unpack(message[9:])
+            if threshold == threshold:
+                tree.add_split(message[7], threshold)
+                continue
         try:
-            if len(message) == 12 and message.startswith(_LEAF):  # half of all nodes of a regression tree
-                tree.add_leaf(bounds.leaf((_DOUBLE.unpack_from(message, 4)[0],)))
-            else:
-                _node(tree, message, bounds)
+            _node(tree, message, bounds)
         except BundleError as error:
             raise error.at(field=f"node {count}") from error.__cause__
     return tree

@@ -20,6 +20,8 @@ from nacre.errors import BundleError
 
 INTEGER_TAGS = ("int", "long", "short", "byte")
 NUMBER_TAGS = (*INTEGER_TAGS, "float", "double")
+RANK = 64
+"""Dimensions of a tensor at most. MLeap's ops have one or two; the product of a million would take minutes."""
 ZERO: dict[str, Any] = {
     "boolean": False, "int": 0, "long": 0, "float": 0.0, "double": 0.0, "string": "", "byte_string": b"",
     "basic_type": "boolean",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 Files = dict[str, bytes]
 
 TEXTS = ["", "x", "error", "skip", "keep", "__import__('os')", '"', "'", "\\", "\n", "}", "{0}", "%s", "é\u2028", "😀", "nan", "1e999", "double", "input", "input0", "../evil", "a/b"]  # fmt: skip
+FOLDERS = ["tree²", "tree1", "tree01", "tree" + "9" * 50, "model0", "x.node", ".node", "٣", "\n"]
 WHOLE = [0, 1, -1, 2, 3, 7, 127, 128, 255, 1 << 15, (1 << 31) - 1, 1 << 31, -(1 << 31), (1 << 63) - 1, 1 << 63, 10**30]
 REAL = [0.0, -0.0, 0.5, -1.5, 1e-310, 1e308, 1e300, float("inf"), float("-inf"), float("nan"), 2.0**53]
 
@@ -39,6 +40,8 @@ def _misplace(files: Files, name: str, chance: Random) -> None:
     other = chance.choice(sorted(files))
     if chance.random() < 0.4:
         files[name] = files[other]
+    elif chance.random() < 0.2:
+        files[f"{other.rpartition('/')[0]}/{chance.choice(FOLDERS)}/{name.rpartition('/')[2]}"] = files[name]
     elif chance.random() < 0.5:
         files[other.rpartition("/")[0] + "/" + name.rpartition("/")[2]] = files[name]
     elif len(files) > 1:
