@@ -19,6 +19,8 @@ from nacre.errors import RowError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from nacre.plan.tokens import Tokens
+
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.intp]
@@ -214,11 +216,21 @@ class Csr(Vectors):
         return out
 
 
-@dataclass(frozen=True, slots=True)
 class Lists:
-    """Lists of texts, numbers or vectors, or maps: an Arrow list or map array; lists and items may be null."""
+    """Lists of texts, numbers or vectors, or maps: an Arrow list or map array; lists and items may be null.
 
-    array: pa.Array
+    `tokens` is the same as codes into distinct texts, once somebody has worked that out (`nacre.plan.tokens`).
+    """
+
+    __slots__ = ("_array", "tokens")
+
+    def __init__(self, array: pa.Array):
+        self._array = array
+        self.tokens: Tokens | None = None
+
+    @property
+    def array(self) -> pa.Array:
+        return self._array
 
     def __len__(self) -> int:
         return len(self.array)

@@ -12,6 +12,7 @@ import numpy as np
 
 from nacre.bundle.reader import read
 from nacre.errors import BundleError, RowError, SchemaError, SetupError, UnsupportedError
+from nacre.formats.murmur3 import VERSIONS
 from nacre.plan import rows
 from nacre.plan.columns import Outcome, needed, raise_first, run
 from nacre.plan.frame import Lists, Scalars, Texts
@@ -36,12 +37,14 @@ two: the columns of a block would all lie at the same place in the processor's c
 would be slow."""
 
 
-def load(path: str | os.PathLike[str], mode: str = "spark") -> Model:
+def load(path: str | os.PathLike[str], mode: str = "spark", hash_version: int | None = None) -> Model:
     """Load a bundle: a zip, a tar.gz or a directory.
 
     Args:
         path: the bundle.
         mode: "spark" gives Spark's numbers, "mleap" MLeap's own where the two differ.
+        hash_version: hash of hashing_term_frequency where the bundle does not name it: 2 for a model of Spark 3 or
+            later that MLeap 0.16 or 0.17 wrote, 1 (the default) for one of Spark 2.
 
     Raises:
         BundleError: the artefact is broken or unsafe; names the file and the field.
@@ -49,8 +52,10 @@ def load(path: str | os.PathLike[str], mode: str = "spark") -> Model:
     """
     if mode not in MODES:
         raise SetupError("unknown mode", expected=" or ".join(MODES), got=mode)
+    if hash_version not in (None, *VERSIONS):
+        raise SetupError("unknown version of the hash", expected="1 or 2", got=hash_version)
     with undisturbed():
-        return Model(read(path), mode)
+        return Model(read(path), mode, hash_version)
 
 
 def build(root: Node, context: Context) -> list[Stage]:
@@ -60,9 +65,9 @@ def build(root: Node, context: Context) -> list[Stage]:
     if unknown:
         node = unknown[0]
         raise UnsupportedError(
-            f"unknown op {node.op!r}", expected=f"one of {', '.join(sorted(REGISTRY))}",
+            f"unknown op {node.op!r}", expected="an op that Nacre scores",
             got=", ".join(f"{each.op} (node {each.name})" for each in unknown),
-            file=node.file("model"), node=node.name,
+            fix=f"Known are {', '.join(sorted(REGISTRY))}", file=node.file("model"), node=node.name,
         )  # fmt: skip
     return [REGISTRY[node.op](node, context) for node in nodes]
 
@@ -84,12 +89,12 @@ class Scored:
 class Model:
     """A bundle ready to score. It never changes and may be used from many threads."""
 
-    def __init__(self, bundle: Bundle, mode: str = "spark"):
+    def __init__(self, bundle: Bundle, mode: str = "spark", hash_version: int | None = None):
         self.bundle = bundle
         self.mode = mode
         root = bundle.root
         own = Pipeline(root, Context()) if root.op == Pipeline.op else None
-        self.stages = build(root, Context(mode, _spark_rules(mode, getattr(own, "spark_version", None))))
+        self.stages = build(root, Context(mode, _spark_rules(mode, getattr(own, "spark_version", None)), hash_version))
         self.inputs: dict[str, Type] = raw_columns(self.stages, _declared(own) if own is not None else {})
         """Type of each raw column the model needs."""
         self.types = dict(self.inputs)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from nacre.errors import SchemaError
 from nacre.formats.javatext import float32, text_of
 from nacre.plan.rowcode import ListRef, Part, Ref, RowCode, ScalarRef, VectorRef
-from nacre.plan.types import BITS, INTEGERS, Type
+from nacre.plan.types import BITS, INTEGERS, TOKENS, Type
 
 if TYPE_CHECKING:
     from nacre.stages.base import Stage
@@ -102,7 +102,7 @@ def _cast(code: RowCode, name: str, column: str, wanted: Type) -> None:
     cast = code.const(caster(column, wanted), "cast")
     usual = {"list": "list", "map": "dict", "vectors": "list"}.get(wanted.shape, usual)
     test = f"if {name}.__class__ is not {usual}"
-    if wanted.shape == "vector" or wanted.base == "float":
+    if wanted.shape == "vector" or wanted.base == "float" or wanted == TOKENS:
         test = "if True"
     elif usual == "int":
         test += f" or not {-LIMITS[wanted.base]} <= {name} < {LIMITS[wanted.base]}"
@@ -176,7 +176,10 @@ def caster(column: str, wanted: Type) -> Callable[[Any], Any]:
             return None
         if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
             raise wrong(value)
-        return list(value)
+        items = list(value)
+        if wanted == TOKENS and not all(item is None or isinstance(item, str) for item in items):
+            raise wrong(value)
+        return items
 
     def to_map(value: Any) -> dict[str, Any] | None:
         if value is None:

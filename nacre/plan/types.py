@@ -63,6 +63,7 @@ class Type:
 
 DOUBLE = Type("double")
 STRING = Type("string")
+TOKENS = Type("string", "list")
 
 
 def vector(size: int | None = None) -> Type:

@@ -95,6 +95,8 @@ class Context:
     mode: str = "spark"
     spark: tuple[int, int] = (4, 1)
     """Version (major, minor) of the Spark whose rules hold where versions differ."""
+    hash_version: int | None = None
+    """Version of the hash of terms where a bundle does not name it; None: as MLeap has it."""
 
     @property
     def spark_4(self) -> bool:

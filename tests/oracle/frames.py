@@ -25,7 +25,7 @@ TYPES = {
 """MLeap's scalar types of a fixed size and their struct codes; `string` besides, and `vector` for double tensors."""
 
 Column = tuple[str, Sequence[Any]]
-"""(type, values); a value is None, a scalar, a str, or for `vector` a sequence of floats."""
+"""(type, values); a value is None, a scalar, a str, for `vector` a sequence of floats, for `list<type>` a list."""
 
 
 class Sparse(tuple[int, tuple[int, ...], tuple[float, ...]]):
@@ -52,6 +52,8 @@ def write(columns: dict[str, Column]) -> bytes:
 
 
 def schema(kind: str, values: Sequence[Any]) -> Any:
+    if kind.startswith("list<"):
+        return {"type": "list", "base": kind[5:-1]}
     if kind != "vector":
         return "integer" if kind == "int" else kind  # `int` is right inside lists and tensors only
     return {"type": "tensor", "base": "double", "dimensions": [len(next(v for v in values if v is not None))]}
@@ -63,6 +65,9 @@ def packer(kind: str) -> Callable[[Any], bytes]:
         return lambda v: b"\0" if v is None else b"\1" + sized(v.encode())
     if kind == "vector":
         return lambda v: b"\0" if v is None else b"\1" + vector(v)
+    if kind.startswith("list<"):
+        item = packer(kind[5:-1])  # an item has no byte for null
+        return lambda v: b"\0" if v is None else b"\1" + struct.pack(">i", len(v)) + b"".join(item(x)[1:] for x in v)
     pack = struct.Struct(f">?{TYPES[kind]}").pack
     return lambda v: b"\0" if v is None else pack(True, v)
 
