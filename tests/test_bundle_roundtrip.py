@@ -492,7 +492,7 @@ def test_texts_of_a_bundle_stay_data() -> None:
     scored = model.row(row)
     assert scored is not None
     assert [scored[f"{name}|out"] for name in names] == [float(n) for n in range(len(HOSTILE))]
-    for function in (model._functions[None], model.compile_row(names, f"{names[0]}|out")):
+    for function in (model._functions[None, "dense"], model.compile_row(names, f"{names[0]}|out")):
         source = function.__source__  # type: ignore[attr-defined]
         assert not [text for text in HOSTILE if len(text) > 3 and text in source]
         assert "col" not in source

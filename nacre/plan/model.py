@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from nacre.bundle.node import Bundle, Node
 
 MODES = ("spark", "mleap")
+VECTORS = ("dense", "sparse")
 BLOCK = 40_000
 """Rows that `transform` takes through all stages at a time, so that memory grows with the result only. No power of
 two: the columns of a block would all lie at the same place in the processor's cache, and turning them into rows
@@ -109,7 +110,7 @@ class Model:
         made = [name for stage in self.stages for name in stage.output_names]
         self.outputs: dict[str, Type] = {name: self.types[name] for name in dict.fromkeys(made)}
         """Type of each column the model makes, in Spark's order."""
-        self._functions: dict[tuple[str, ...] | None, Callable[..., Any]] = {}
+        self._functions: dict[tuple[tuple[str, ...] | None, str], Callable[..., Any]] = {}
 
     def __repr__(self) -> str:
         ops = ", ".join(stage.op for stage in self.stages)
@@ -145,7 +146,7 @@ class Model:
 
         from nacre.plan.arrow import as_table, column_out
 
-        if vectors not in ("dense", "sparse"):
+        if vectors not in VECTORS:
             raise SetupError("unknown form of vectors", expected="dense or sparse", got=vectors)
         table = as_table(data)
         names = list(dict.fromkeys([*table.column_names, *self.outputs])) if columns is None else list(columns)
@@ -210,13 +211,18 @@ class Model:
 
     # One row
 
-    def row(self, values: Mapping[str, Any], columns: Sequence[str] | None = None) -> dict[str, Any] | None:
+    def row(
+        self, values: Mapping[str, Any], columns: Sequence[str] | None = None, vectors: str = "dense"
+    ) -> dict[str, Any] | None:
         """Score one row, dict to dict: its own values and the model's columns (or only `columns`), vectors as tuples.
+
+        With ``vectors="sparse"`` those that the plan never makes dense, such as hashed terms, come as
+        `nacre.plan.rowcode.Sparse` (size, indices, values): a tuple of 2^18 numbers takes longer than all the rest.
 
         None for a row that the pipeline drops. Raises RowError and SchemaError as `transform` does.
         """
         key = None if columns is None else tuple(columns)
-        function = self._functions.get(key) or self._compile(key)
+        function = self._functions.get((key, vectors)) or self._compile(key, vectors)
         try:
             result: dict[str, Any] = function(values)
         except Dropped:
@@ -229,10 +235,13 @@ class Model:
             self._known(key, list(values))
             raise
 
-    def _compile(self, columns: tuple[str, ...] | None) -> Callable[..., Any]:
+    def _compile(self, columns: tuple[str, ...] | None, vectors: str) -> Callable[..., Any]:
+        if vectors not in VECTORS:
+            raise SetupError("unknown form of vectors", expected="dense or sparse", got=vectors)
         outputs = list(self.outputs) if columns is None else [name for name in columns if name in self.outputs]
         stages = needed(self.stages, outputs)  # a column that is replaced before anybody reads it is made by no plan
-        function = self._functions[columns] = rows.compile_dict(stages, self.inputs, outputs)
+        function = rows.compile_dict(stages, self.inputs, outputs, compact=vectors == "sparse")
+        self._functions[columns, vectors] = function
         return function
 
     def compile_row(self, inputs: Sequence[str], output: str) -> Callable[[Sequence[Any]], Any]:

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from nacre.errors import RowError, UnsupportedError
 
@@ -81,8 +81,23 @@ class SparseRef:
     @property
     def expression(self) -> str:
         """A tuple of all the floats, by the function `dense` that every plan knows."""
-        text = f"dense({self.indices}, {self.values}, {self.size})"
+        return self._shown(f"dense({self.indices}, {self.values}, {self.size})")
+
+    @property
+    def compact(self) -> str:
+        """A :class:`Sparse`."""
+        return self._shown(f"Sparse({self.size}, tuple({self.indices}), tuple({self.values}))")
+
+    def _shown(self, text: str) -> str:
         return text if self.null is None else f"(None if {self.null} else {text})"
+
+
+class Sparse(NamedTuple):
+    """A sparse vector of one row: its size, and ascending indices with their values."""
+
+    size: int
+    indices: tuple[int, ...]
+    values: tuple[float, ...]
 
 
 def dense(indices: Sequence[int], values: Sequence[float], size: int) -> tuple[float, ...]:
@@ -116,7 +131,7 @@ class RowCode:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
-        self.names: dict[str, Any] = {"Dropped": Dropped, "dense": dense}
+        self.names: dict[str, Any] = {"Dropped": Dropped, "dense": dense, "Sparse": Sparse}
         self.field = ""
         self.node = ""
         self._indent = 1

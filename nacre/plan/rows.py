@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nacre.errors import SchemaError
 from nacre.formats.javatext import float32, text_of
-from nacre.plan.rowcode import ListRef, Part, Ref, RowCode, ScalarRef, VectorRef
+from nacre.plan.rowcode import ListRef, Part, Ref, RowCode, ScalarRef, SparseRef, VectorRef
 from nacre.plan.types import BITS, INTEGERS, TOKENS, Type
 
 if TYPE_CHECKING:
@@ -36,11 +36,16 @@ def compile_positional(
 
 
 def compile_dict(
-    stages: Sequence[Stage], types: Mapping[str, Type], outputs: Sequence[str], trace: bool = False
+    stages: Sequence[Stage],
+    types: Mapping[str, Type],
+    outputs: Sequence[str],
+    trace: bool = False,
+    compact: bool = False,
 ) -> Callable[..., Any]:
     """A function of a dict that returns a dict: the row's own values and the outputs asked for.
 
-    With `trace` it takes a second dict, into which each stage's outputs go as they are computed.
+    With `trace` it takes a second dict, into which each stage's outputs go as they are computed. With `compact`,
+    vectors that the plan holds sparse come as `Sparse`.
     """
     code = RowCode()
     raw = _raw(stages)
@@ -57,9 +62,14 @@ def compile_dict(
             refs[column] = _reference(code, name, types[column])
     _write(code, stages, refs, trace)
     produced = [name for name in outputs if name in refs]
-    items = ", ".join(f"{code.const(name, 'k')}: {refs[name].expression}" for name in produced)
+    shown = {name: _shown(refs[name], compact) for name in produced}
+    items = ", ".join(f"{code.const(name, 'k')}: {text}" for name, text in shown.items())
     code.line("return None" if trace else f"return {{**r, {items}}}")
     return code.function("row", "r, out" if trace else "r")
+
+
+def _shown(ref: Ref, compact: bool) -> str:
+    return ref.compact if compact and isinstance(ref, SparseRef) else ref.expression
 
 
 def _raw(stages: Sequence[Stage]) -> list[str]:

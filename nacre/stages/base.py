@@ -36,6 +36,7 @@ class Attr:
         choices: the words allowed, for texts that are a choice.
         spark: where Spark's saved model keeps it: a function of the saved stage, made by `param` or `data`.
         optional: not written when the value equals the default.
+        foreign: only other makers' bundles have it; no Spark stage gives it.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Attr:
     choices: tuple[str, ...] = ()
     spark: Callable[[Saved], Any] | None = None
     optional: bool = False
+    foreign: bool = False
 
     @property
     def key(self) -> str:

@@ -35,7 +35,7 @@ class WordToVector(ListStage):
         Attr("words", "list<string>", REQUIRED, "the known words"),
         Attr("indices", "list<long>", None, "which vector is whose; absent: in the order of the words"),
         Attr("word_vectors", "list<double>", REQUIRED, "all vectors, end to end"),
-        Attr("kernel", "string", "default", "what the sum is divided by", choices=("default", "sqrt"), optional=True),
+        Attr("kernel", "string", "default", "what the sum is divided by", choices=("default", "sqrt"), foreign=True),
     )
 
     words: list[str]

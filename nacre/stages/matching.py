@@ -91,7 +91,8 @@ class StringMap(TextStage):
         Attr("labels", "list<string>", REQUIRED, "the texts"),
         Attr("values", "list<double>", REQUIRED, "the number of each"),
         Attr(
-            "handle_invalid", "string", "error", "what a text does that is none of them", choices=("error", "keep")
+            "handle_invalid", "string", "error", "what a text does that is none of them", choices=("error", "keep"),
+            foreign=True,
         ),
         Attr("default_value", "double", 0.0, "what such a text gives under keep"),
     )  # fmt: skip

@@ -117,8 +117,8 @@ class RegexTokenizer(TokenizerStage):
     op = "regex_tokenizer"
     spark_classes = ("org.apache.spark.ml.feature.RegexTokenizer",)
     exact = (
-        r"bit for bit; `\b` beside an accent that has no letter before it may differ, and a pattern that matches nothing "
-        "leaves characters beyond 16 bits whole"
+        r"bit for bit; `\b` beside an accent that has no letter before it may differ, and a pattern that matches "
+        "nothing leaves characters beyond 16 bits whole"
     )
     attributes = (
         Attr("regex", "string", REQUIRED, "pattern of java.util.regex", spark=param("pattern")),

@@ -194,7 +194,11 @@ def test_every_choice_is_met(parity: Parity) -> None:
         if value.form == "scalar"
     }
     wanted = {
-        (op, attr.name, word) for op, stage in REGISTRY.items() for attr in stage.attributes for word in attr.choices
+        (op, attr.name, word)
+        for op, stage in REGISTRY.items()
+        for attr in stage.attributes
+        if not attr.foreign
+        for word in attr.choices
     }
     assert wanted <= met, f"no parity case meets {sorted(wanted - met)}"
 

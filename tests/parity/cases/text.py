@@ -23,8 +23,7 @@ NARROW = [text for text in TEXTS if text is None or max(text, default="") <= "\u
 TEXT: Columns = {"text": ("string", TEXTS)}
 TOKENS: Columns = {"tokens": ("array<string>", WORDS)}
 FITTED: Columns = {"tokens": ("array<string>", [["a", "b", "a", "c"], ["a", "é", "😀"], ["b", ""], ["x", "x", "a"]])}
-NO_NARROW = [text for text in TEXTS if text is None or max(text, default="") <= "\uffff"]
-TEXT: Columns = {"text": ("string", ["a"])}
+NO_TEXT: Columns = {"text": ("string", ["a"])}
 
 PATTERNS = ["", "x*", "(?=b)", r"\b", "$", "(?m)^", "(?m)$", "XX", "(X)(X)", "X"]
 """Patterns that may match nothing, and others, for texts without characters beyond 16 bits."""
