@@ -187,6 +187,7 @@ class WordFilter(TokenStage):
     """The tokens that are nothing but letters, of whatever script, and longer than a length."""
 
     op = "word_filter"
+    exact = "bit for bit MLeap's; Spark has no such class"
     spark_classes = ("org.apache.spark.ml.mleap.feature.WordLengthFilter",)
     attributes = (
         Attr(
