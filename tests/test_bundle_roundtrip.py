@@ -309,7 +309,7 @@ def test_unknown_op(folder: Path) -> None:
     error = refused(folder, UnsupportedError)
     assert "unknown op 'word_salad'" in str(error)
     assert "word_salad (node buckets)" in str(error.got)
-    assert error.expected == f"one of {', '.join(sorted(REGISTRY))}"
+    assert error.fix == f"Known are {', '.join(sorted(REGISTRY))}"
     assert error.where == {"file": "root/inner.node/buckets.node/model.json", "node": "buckets"}
 
 
