@@ -224,11 +224,20 @@ def differ(model: Model, column: str, ours: Any, theirs: Any, row: Row) -> str |
     if bits(ours) == bits(theirs):
         return None
     bound = slack(model, column, row)
-    if bound > 0.0 and None not in (ours, theirs):
-        pairs = list(zip(ours, theirs, strict=True)) if isinstance(ours, (tuple, list)) else [(ours, theirs)]
-        if all(bits(one) == bits(other) or abs(one - other) <= bound for one, other in pairs):
-            return None
+    if bound > 0.0 and None not in (ours, theirs) and (bound == math.inf or distance(ours, theirs) <= bound):
+        return None
     return f"bound: {bound}"
+
+
+def distance(ours: Any, theirs: Any) -> float:
+    """The largest difference of two values that are not of the same bits, number by number; NaN where one is no number."""
+    pairs = [(a, b) for a, b in zip(flat(ours), flat(theirs), strict=True) if bits(a) != bits(b)]
+    return max((abs(a - b) for a, b in pairs), key=lambda far: (far != far, far), default=0.0)
+
+
+def flat(value: Any) -> list[Any]:
+    """The numbers of a vector or of a list of vectors, or the one scalar."""
+    return [each for item in value for each in flat(item)] if isinstance(value, (list, tuple)) else [value]
 
 
 def told(error: RowError) -> tuple[Any, ...]:

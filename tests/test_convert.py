@@ -206,17 +206,18 @@ def test_a_raw_vector_s_size_comes_from_a_row(spark: SparkSession, tmp_path: Pat
 def test_all_that_stands_in_the_way_is_told_at_once(model: Any, frame: DataFrame, tmp_path: Path) -> None:
     """In nested pipelines, too; and a stage that has an op but no form for its settings."""
     from pyspark.ml import PipelineModel
-    from pyspark.ml.feature import SQLTransformer, StandardScaler
+    from pyspark.ml.feature import Normalizer, SQLTransformer
+    from pyspark.ml.linalg import VectorUDT
+    from pyspark.sql import functions as F  # noqa: N812 - PySpark's own convention
 
-    idle = StandardScaler(inputCol="features", outputCol="same", withMean=False, withStd=False)
-    idle = idle.fit(model.transform(frame))
+    unsized = Normalizer(inputCol="nothing", outputCol="same")
     unknown = SQLTransformer(statement="SELECT * FROM __THIS__")
+    frame = frame.withColumn("nothing", F.lit(None).cast(VectorUDT()))
     with pytest.raises(UnsupportedError) as caught:
-        nacre.spark.save(PipelineModel([model, PipelineModel([unknown]), idle]), tmp_path / "m.zip", frame)
+        nacre.spark.save(PipelineModel([model, PipelineModel([unknown]), unsized]), tmp_path / "m.zip", frame)
     assert f"{unknown.uid} (org.apache.spark.ml.feature.SQLTransformer)" in str(caught.value.got)
-    assert f"{idle.uid} (org.apache.spark.ml.feature.StandardScalerModel): a StandardScaler that does nothing" in str(
-        caught.value.got
-    )
+    told = f"{unsized.uid} (org.apache.spark.ml.feature.Normalizer): the size of a vector is not known"
+    assert told in str(caught.value.got)
 
 
 def test_a_saved_model_that_is_damaged(saved: Path, tmp_path: Path) -> None:

@@ -85,7 +85,8 @@ def test_whole_tables(op: str, data: st.DataObject) -> None:
     for row in rows:
         raw = [row[name] for name in model.inputs]
         positional = [tuple(x.toArray().tolist()) if isinstance(x, SparseVector) else x for x in raw]
-        assert attempt(lambda given=positional: single(given)) == attempt(lambda row=row: chosen(model, row, last))  # type: ignore[misc]
+        dense = dict(zip(model.inputs, positional, strict=True))  # positional vectors are DenseVectors
+        assert attempt(lambda given=positional: single(given)) == attempt(lambda row=dense: chosen(model, row, last))  # type: ignore[misc]
 
 
 def chosen(model: Model, row: dict[str, Any], column: str) -> Any:

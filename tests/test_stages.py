@@ -67,7 +67,8 @@ def assert_same_as_jvm(oracle: Mleap, path: Path, rows: list[Row]) -> None:
         kind = "failed" if theirs == "failed" else "dropped" if theirs is None else "scored"
         assert one.kind == kind, f"{row}\nJVM:  {theirs}\nours: {one}"
         for name, value in (one.values or {}).items():
-            told = bundles.differ(model, name, value, theirs[name], row)
+            listed = model.types[name].shape == "vectors"  # in MLeap one tensor
+            told = bundles.differ(model, name, tuple(bundles.flat(value)) if listed else value, theirs[name], row)
             assert told is None, f"{name} of {row}\nJVM:  {theirs[name]}\nours: {value}\n{told}"
 
 
@@ -89,8 +90,12 @@ NEEDED = {"one_hot_encoder": "handle_invalid"}
 """An attribute that MLeap 0.20 cannot do without; ours may be absent, as in older bundles."""
 
 
+OWN = "nacre."
+"""Ops that no MLeap knows."""
+
+
 def jvm_cases() -> list[Any]:
-    known = [(case, *case.values) for case in combinations()]
+    known = [(case, *case.values) for case in combinations() if not case.values[0].startswith(OWN)]
     return [case for case, op, mode, words in known if mode == "mleap" and NEEDED.get(op, "") in {"", *words}]
 
 
@@ -111,7 +116,7 @@ def test_numbers_of_mleap(oracle: Mleap, folder: Path, op: str, mode: str, words
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.parametrize("op", sorted(STRATEGIES))
+@pytest.mark.parametrize("op", sorted(op for op in STRATEGIES if not op.startswith(OWN)))
 @settings(PLANS, max_examples=4)
 @given(data=st.data())
 def test_resaved_by_mleap(oracle: Mleap, folder: Path, op: str, form: str, data: Any) -> None:

@@ -252,6 +252,13 @@ def compressed(spark_4: bool) -> SparseRule:
     return rule
 
 
+def compressed_row(spark_4: bool) -> Callable[[int, int], bool]:
+    """The same rule for one row."""
+    if spark_4:
+        return lambda stored, size: 3 * stored + 4 < 2 * size
+    return lambda stored, size: 1.5 * (stored + 1) < size
+
+
 @dataclass(frozen=True, slots=True)
 class Failed:
     """Rows that a stage refuses, one reason. `got` gives the offending value of a row number (from 0)."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from nacre.errors import RowError, UnsupportedError
@@ -52,11 +52,17 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class VectorRef:
-    """A vector column of known size. `null` names a variable that is true for a null vector; None: never null."""
+    """A vector column of known size. `null` names a variable that is true for a null vector; None: never null.
+
+    `stored` is a source expression that tells, when somebody asks, whether this row is a SparseVector: None at run time
+    for a DenseVector, else the set of the indices it stores. No expression: always dense. It matters where a zero that
+    is not stored fares otherwise than a stored one: next to a NaN norm, or under a negative factor.
+    """
 
     parts: tuple[Part, ...]
     size: int
     null: str | None = None
+    stored: str | None = None
 
     @property
     def expression(self) -> str:
@@ -91,6 +97,11 @@ class SparseRef:
     def _shown(self, text: str) -> str:
         return text if self.null is None else f"(None if {self.null} else {text})"
 
+    @property
+    def stored(self) -> str:
+        """As of a VectorRef: always sparse."""
+        return f"set({self.indices})"
+
 
 class Sparse(NamedTuple):
     """A sparse vector of one row: its size, and ascending indices with their values."""
@@ -106,6 +117,11 @@ def dense(indices: Sequence[int], values: Sequence[float], size: int) -> tuple[f
     for index, value in zip(indices, values, strict=True):
         out[index] = value
     return tuple(out)
+
+
+def nonzero(values: Sequence[float]) -> set[int]:
+    """What `VectorRef.stored` gives for a vector that stores no zeros."""
+    return {index for index, value in enumerate(values) if value != 0.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +147,8 @@ class RowCode:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
-        self.names: dict[str, Any] = {"Dropped": Dropped, "dense": dense, "Sparse": Sparse}
+        known = {"Dropped": Dropped, "dense": dense, "nonzero": nonzero, "Sparse": Sparse}
+        self.names: dict[str, Any] = known
         self.field = ""
         self.node = ""
         self._indent = 1
@@ -223,9 +240,18 @@ class RowCode:
             self.line(f"{', '.join(fresh)}{',' if len(fresh) == 1 else ''} = {part.name}")
         return fresh
 
-    def vector(self, names: Sequence[str], null: str | None = None) -> VectorRef:
+    def vector(self, names: Sequence[str], null: str | None = None, stored: str | None = None) -> VectorRef:
         """A vector of named floats."""
-        return VectorRef(tuple(Part(name) for name in names), len(names), null)
+        return VectorRef(tuple(Part(name) for name in names), len(names), null, stored)
+
+    def compressed(self, vector: VectorRef, rule: Callable[[int, int], bool]) -> VectorRef:
+        """The same vector, sparse where `rule` on (number of entries that are not zero, size) says so."""
+
+        def stored(values: Sequence[float]) -> set[int] | None:
+            found = nonzero(values)
+            return found if rule(len(found), len(values)) else None
+
+        return replace(vector, stored=f"{self.const(stored, 'stored')}({replace(vector, null=None).expression})")
 
     def source(self, head: str) -> str:
         return "\n".join([f"def {head}:", *(self.lines or ["    pass"])]) + "\n"

@@ -58,8 +58,10 @@ def compile_dict(
         with code.block("except KeyError as error"):
             code.line(f"raise {code.const(_missing(raw), 'missing')}(r) from error")
         for name, column in zip(variables, raw, strict=True):
-            _cast(code, name, column, types[column])
-            refs[column] = _reference(code, name, types[column])
+            given = types[column]
+            asked = code.let(name, "o") if given.shape == "vector" else None
+            _cast(code, name, column, given)
+            refs[column] = _reference(code, name, given, asked and f"{code.const(stored_of, 'stored')}({asked})")
     _write(code, stages, refs, trace)
     produced = [name for name in outputs if name in refs]
     shown = {name: _shown(refs[name], compact) for name in produced}
@@ -96,13 +98,13 @@ def _write(code: RowCode, stages: Sequence[Stage], refs: dict[str, Ref], trace: 
             code.line(f"out[{code.const(stage.name, 'n')}] = {{{items}}}")
 
 
-def _reference(code: RowCode, name: str, given: Type) -> Ref:
+def _reference(code: RowCode, name: str, given: Type, stored: str | None = None) -> Ref:
     if given.shape not in ("scalar", "vector"):
         return ListRef(name, nullable=True)
     if given.shape != "vector":
         return ScalarRef(name, nullable=True, base=given.base)
     assert given.size is not None, "a plan is compiled for vectors of known size"
-    return VectorRef((Part(name, given.size),), given.size, code.let(f"{name} is None", "n"))
+    return VectorRef((Part(name, given.size),), given.size, code.let(f"{name} is None", "n"), stored)
 
 
 def _cast(code: RowCode, name: str, column: str, wanted: Type) -> None:
@@ -118,6 +120,11 @@ def _cast(code: RowCode, name: str, column: str, wanted: Type) -> None:
         test += f" or not {-LIMITS[wanted.base]} <= {name} < {LIMITS[wanted.base]}"
     with code.block(test):
         code.line(f"{name} = {cast}({name})")
+
+
+def stored_of(value: Any) -> set[int] | None:
+    """The indices that a PySpark SparseVector stores, zeros included; None for any other form of vector."""
+    return set(map(int, value.indices)) if hasattr(value, "indices") and hasattr(value, "toArray") else None
 
 
 def _missing(columns: Sequence[str]) -> Callable[[Mapping[str, Any]], SchemaError]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from nacre.stages.scaling import StandardScaler
+from nacre.stages.scaling import scaler
 
 if TYPE_CHECKING:
     from nacre.bundle.node import Node
@@ -35,9 +35,6 @@ def expands(*spark_classes: str) -> Callable[[Expansion], Expansion]:
 @expands("org.apache.spark.ml.feature.RobustScalerModel")
 def robust_scaler(saved: Saved) -> list[Node]:
     """standard_scaler, with the median for the mean and the range for the standard deviation; equal bit for bit."""
-    values = {
-        "mean": saved.data("median") if saved.param("withCentering") else None,
-        "std": saved.data("range") if saved.param("withScaling") else None,
-    }
-    ports = saved.ports(StandardScaler.inputs), saved.ports(StandardScaler.outputs)
-    return [StandardScaler.make(saved.uid, values, *ports)]
+    median, spread = saved.data("median"), saved.data("range")
+    shifts = median if saved.param("withCentering") else None
+    return [scaler(saved, shifts, spread if saved.param("withScaling") else None, len(spread.values))]

@@ -153,6 +153,17 @@ class Saved:
             )
         return default
 
+    def size_of(self, param: str) -> int:
+        """The number of entries of the vector column that a param names."""
+        column = str(self.param(param))
+        size = self.type_of(column).size
+        if size is None:
+            raise UnsupportedError(
+                "the size of a vector is not known", expected="a schema whose ml_attr tells it", got=column,
+                node=self.uid,
+            )  # fmt: skip
+        return size
+
     def shapes(self) -> list[Shape]:
         """Shape of each input column, for the ops that declare them."""
         return [

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nacre.plan.frame import Column, Csr, Result, Scalars, Vectors, compressed
+from nacre.plan.frame import Column, Csr, Result, Scalars, Vectors, compressed, compressed_row
 from nacre.plan.rowcode import Part, Ref, RowCode, ScalarRef, SparseRef, VectorRef
 from nacre.plan.types import DOUBLE, Type, vector
 from nacre.stages.base import REQUIRED, Attr, Port, Stage, param, stage, vector_of
@@ -152,7 +152,8 @@ class VectorAssembler(Stage):
                 parts.append(_unsigned(self._scalar(code, name, ref)))
             elif isinstance(ref, VectorRef):
                 parts += self._vector(code, name, ref)
-        return [VectorRef(tuple(parts), sum(part.width if part.width is not None else 1 for part in parts))]
+        made = VectorRef(tuple(parts), sum(part.width if part.width is not None else 1 for part in parts))
+        return [code.compressed(made, compressed_row(self.context.spark_4))]
 
     def _sparse_row(self, code: RowCode, inputs: Sequence[Ref]) -> SparseRef:
         indices, values, start = code.let("[]", "ix"), code.let("[]", "vx"), 0

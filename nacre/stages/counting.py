@@ -213,4 +213,4 @@ class Idf(Stage):
             return [SparseRef(ref.indices, weighted, ref.size)]
         plain = VectorRef(ref.parts, ref.size)
         out = code.let(f"tuple(map({code.const(mul, 'mul')}, {plain.expression}, {factors}))", "w")
-        return [VectorRef((Part(out, ref.size),), ref.size)]
+        return [VectorRef((Part(out, ref.size),), ref.size, stored=ref.stored)]

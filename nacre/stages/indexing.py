@@ -293,7 +293,7 @@ class OneHotEncoder(Stage):
                 code.line(f"{found} = {hot}({size})")
             else:
                 code.fail(name, invalid_index, expected_index(size), x, INDEX_FIX)
-        return VectorRef((Part(found, width, unsigned=True),), width, null)
+        return VectorRef((Part(found, width, unsigned=True),), width, null, f"nonzero({found})")
 
 
 INT_MIN, INT_MAX = -2147483648.0, 2147483647.0

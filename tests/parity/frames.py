@@ -62,6 +62,14 @@ def frame_of(spark: SparkSession, columns: Columns) -> DataFrame:
     return DataFrame(spark._jsparkSession.createDataFrame(parts, local._jdf.schema()), spark)
 
 
+def spark_failures() -> tuple[type[Exception], ...]:
+    """What a failed job raises: PySpark turns some of Java's exceptions into its own."""
+    from py4j.protocol import Py4JJavaError
+    from pyspark.errors import PySparkException
+
+    return Py4JJavaError, PySparkException
+
+
 class Transformed:
     """A transformed frame, row by row of its input. Spark fails a whole frame; here each row has a job of its own if
     it is suspected, and all others share one."""
@@ -82,11 +90,9 @@ class Transformed:
         return list(_load_from_socket(answer, self._bytes._jrdd_deserializer))
 
     def fails(self, row: int) -> bool:
-        from py4j.protocol import Py4JJavaError
-
         try:
             self.run([row])
-        except Py4JJavaError:
+        except spark_failures():
             return True
         return False
 

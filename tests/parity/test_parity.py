@@ -18,7 +18,7 @@ from nacre.stages import REGISTRY
 from tests import bundles
 from tests.bundles import Outcome, bits
 from tests.parity.cases import Case, cases
-from tests.parity.frames import NUMBER, Transformed, frame_of, rows_of
+from tests.parity.frames import NUMBER, Transformed, frame_of, rows_of, spark_failures
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -79,11 +79,9 @@ def outcomes(transformed: Transformed, model: Model, rows: list[dict[str, Any]])
 
 def scored_rows(transformed: Transformed, asked: list[int], rows: list[dict[str, Any]]) -> Iterator[tuple[int, Any]]:
     """(number of the input row, its columns or "failed"): one job if all goes well, halves of it if not."""
-    from py4j.protocol import Py4JJavaError
-
     try:
         found = transformed.run(asked)
-    except Py4JJavaError:
+    except spark_failures():
         if len(asked) == 1:
             yield asked[0], "failed"
             return
@@ -99,6 +97,7 @@ def parity(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Ite
     spark.sparkContext.setLogLevel("OFF")  # every refused row is an error that Spark would log
     made = Parity(spark, tmp_path_factory.mktemp("parity"))
     yield made
+    print("\nlargest difference from Spark:", {op: far for op, far in made.worst.items() if far})  # shown by pytest -s
     spark.sparkContext.setLogLevel("ERROR")
 
 
@@ -116,7 +115,10 @@ def test_same_as_spark(parity: Parity, op: str, name: str) -> None:
         kind = "failed" if theirs == "failed" else "dropped" if theirs is None else "scored"
         assert ours.kind == kind, f"{row}\nSpark: {theirs}\nours:  {ours}"
         for column, value in (ours.values or {}).items():
-            compare(ready.model, column, value, from_spark(theirs[column]), row)
+            spark = from_spark(theirs[column])
+            compare(ready.model, column, value, spark, row)
+            if spark is not None:
+                parity.worst[op] = max(parity.worst.get(op, 0.0), bundles.distance(value, spark))
 
 
 def both_plans(ready: Prepared) -> list[Outcome]:
@@ -195,8 +197,8 @@ def test_every_choice_is_met(parity: Parity) -> None:
     }
     wanted = {
         (op, attr.name, word)
-        for op, stage in REGISTRY.items()
-        for attr in stage.attributes
+        for op in CASES
+        for attr in REGISTRY[op].attributes
         if not attr.foreign
         for word in attr.choices
     }
