@@ -15,7 +15,7 @@ import nacre
 import nacre.spark
 from nacre.bundle import write
 from nacre.bundle.values import Tensor
-from nacre.errors import BundleError, RowError, SchemaError, SetupError
+from nacre.errors import BundleError, RowError, SchemaError, SetupError, UnsupportedError
 from nacre.plan.model import Model
 from nacre.plan.types import STRING
 from tests import bundles
@@ -63,6 +63,19 @@ def test_wide_vectors_stay_sparse_in_both_plans() -> None:
     assert row == {"weighted": (WIDE, (69191, 107107), (2.0, 4.0))}
     with pytest.raises(SetupError, match="dense or sparse"):
         model.row({"text": ""}, vectors="other")
+
+
+def test_a_vector_of_absurd_width_is_not_written_out() -> None:
+    model = model_of(counts(num_features=2**31 - 1), tokens=bundles.typed("array<string>"))
+    row = {"tokens": ["a", "a"]}
+    with pytest.raises(UnsupportedError, match="too wide to be written out"):
+        model.row(row)
+    with pytest.raises(SchemaError, match="too many numbers"):
+        model.transform({"tokens": [["a", "a"]]})
+    found = model.row(row, vectors="sparse")
+    assert found is not None
+    assert found["counts"].values == (2.0,)
+    assert model.transform({"tokens": [["a", "a"]]}, vectors="sparse").column("counts")[0].as_py()["values"] == [2.0]
 
 
 @pytest.mark.parametrize(
@@ -130,8 +143,6 @@ def test_mleap_s_own_spark_stages_are_written(tmp_path: Path) -> None:
 
 def test_a_hasher_needs_the_types_of_its_columns(tmp_path: Path) -> None:
     """Only the frame knows which columns are numbers."""
-    from nacre.errors import UnsupportedError
-
     saved = saved_stage(tmp_path / "hasher", "x", {"inputCols": ["a"], "outputCol": "h", "numFeatures": 8})
     head = saved / "metadata" / "part-00000"
     head.write_text(head.read_text().replace("org.apache.spark.ml.mleap.feature.x", "org.apache.spark.ml.feature.FeatureHasher"))  # fmt: skip

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from nacre.errors import RowError
+from nacre.errors import RowError, SchemaError
+from nacre.plan.types import WIDEST
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -159,6 +160,16 @@ class OneHot(Vectors):
         out[self.codes[rows], rows] = 1.0
 
 
+DENSEST = 1 << 31
+"""Numbers from which on a column of sparse vectors is not written out."""
+
+
+def too_dense(numbers: int) -> SchemaError:
+    """The error of sparse vectors that somebody wants with all their zeros."""
+    fix = 'Ask for vectors="sparse", or score fewer rows at a time'
+    return SchemaError("too many numbers for one table", expected="fewer than 2^31", got=numbers, fix=fix)
+
+
 class Csr(Vectors):
     """Sparse vectors in compressed rows: row r stores ``values[indptr[r]:indptr[r+1]]`` at ``indices[...]``, ascending.
 
@@ -197,6 +208,8 @@ class Csr(Vectors):
     @property
     def matrix(self) -> Floats:
         if self._matrix.shape != (self.width, len(self)):
+            if self.width > WIDEST or self.width * len(self) >= DENSEST:
+                raise too_dense(self.width * len(self))
             out = np.zeros((self.width, len(self)))
             out[self.indices, self.rows()] = self.values
             self._matrix = out

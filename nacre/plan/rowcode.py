@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from nacre.errors import RowError, UnsupportedError
+from nacre.plan.types import WIDEST
 
 WIDE = 1 << 18
 """Entries of a vector that become variables of their own; more would take the compiler minutes and gigabytes."""
@@ -113,6 +114,11 @@ class Sparse(NamedTuple):
 
 def dense(indices: Sequence[int], values: Sequence[float], size: int) -> tuple[float, ...]:
     """A sparse vector with its zeros."""
+    if size > WIDEST:
+        raise UnsupportedError(
+            "a vector too wide to be written out", expected=f"at most {WIDEST} entries", got=size,
+            fix='Ask for vectors="sparse"',
+        )  # fmt: skip
     out = [0.0] * size
     for index, value in zip(indices, values, strict=True):
         out[index] = value

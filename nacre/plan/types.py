@@ -61,6 +61,8 @@ class Type:
         return scalar if self.shape == "scalar" else pa.list_(scalar)
 
 
+WIDEST = 1 << 24
+"""Entries up to which a sparse vector is written out with its zeros: 128 MB a row then."""
 DOUBLE = Type("double")
 STRING = Type("string")
 TOKENS = Type("string", "list")
