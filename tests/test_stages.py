@@ -36,7 +36,12 @@ Row = dict[str, Any]
 def column(given: Type, items: list[Any]) -> frames.Column:
     """A column of one or more values as MLeap's frame takes it."""
     if given.shape == "vector":
-        return "vector", [list(x.toArray()) if isinstance(x, SparseVector) else x for x in items]
+        return "vector", [
+            frames.Sparse((int(x.size), tuple(x.indices.tolist()), tuple(x.values.tolist())))
+            if isinstance(x, SparseVector)
+            else x
+            for x in items
+        ]
     return (f"list<{given.base}>" if given.shape == "list" else given.base), items
 
 

@@ -108,7 +108,10 @@ class Model:
                 )  # fmt: skip
             self.types.update(zip(stage.output_names, types, strict=True))
         made = [name for stage in self.stages for name in stage.output_names]
-        self.outputs: dict[str, Type] = {name: self.types[name] for name in dict.fromkeys(made)}
+        self.hidden = frozenset(own.hidden_columns) if own is not None else frozenset[str]()
+        self.outputs: dict[str, Type] = {
+            name: self.types[name] for name in dict.fromkeys(made) if name not in self.hidden
+        }
         """Type of each column the model makes, in Spark's order."""
         self._functions: dict[tuple[tuple[str, ...] | None, str], Callable[..., Any]] = {}
 
@@ -149,7 +152,8 @@ class Model:
         if vectors not in VECTORS:
             raise SetupError("unknown form of vectors", expected="dense or sparse", got=vectors)
         table = as_table(data)
-        names = list(dict.fromkeys([*table.column_names, *self.outputs])) if columns is None else list(columns)
+        shown = [name for name in table.column_names if name not in self.hidden]
+        names = list(dict.fromkeys([*shown, *self.outputs])) if columns is None else list(columns)
         self._known(names, table.column_names)
         made: dict[str, list[pa.Array]] = {name: [] for name in names if name in self.outputs}
         alive, errors = [], list[RowError]()

@@ -232,6 +232,11 @@ class RowCode:
             vector = VectorRef((Part(self.let(vector.expression, "d"), vector.size),), vector.size)
         return [name for part in vector.parts for name in self.unpacked(part)]
 
+    def stored(self, vector: VectorRef | SparseRef) -> str:
+        """A variable that is None where the row is a DenseVector, else the set of the indices it stores; the text
+        "None" if it always is dense."""
+        return "None" if vector.stored is None else self.let(vector.stored, "e")
+
     def unpacked(self, part: Part) -> list[str]:
         """A name for each float of one part."""
         if part.width is None:

@@ -15,10 +15,10 @@ from nacre.errors import NacreError, SchemaError, UnsupportedError
 from nacre.plan.model import Model, raw_columns
 from nacre.plan.sparkschema import from_spark_json, to_spark_json
 from nacre.plan.types import Type
-from nacre.spark.expand import EXPANSIONS
+from nacre.spark.expand import expansions
 from nacre.spark.saved import Saved
 from nacre.stages import REGISTRY, Context, Stage, by_spark_class
-from nacre.stages.pipeline import Pipeline
+from nacre.stages.pipeline import Pipeline, leaves
 
 if TYPE_CHECKING:
     import os
@@ -58,7 +58,7 @@ def convert(
 def to_bundle(saved: str | os.PathLike[str], schema: Any = None) -> Bundle:
     """The bundle of a saved Spark model, in memory."""
     types = read_schema(schema)
-    expander = _Expander(dict(types), read_attrs(schema) if types else {})
+    expander = Expander(dict(types), read_attrs(schema) if types else {})
     nodes = expander.nodes(Path(saved))
     if expander.problems:
         raise UnsupportedError(
@@ -69,12 +69,14 @@ def to_bundle(saved: str | os.PathLike[str], schema: Any = None) -> Bundle:
     inputs = raw_columns(expander.stages, types)
     root.attributes["nacre.input_schema"] = pack(json.dumps(to_spark_json(inputs)), "string")
     root.attributes["nacre.spark_version"] = pack(str(Saved(Path(saved)).metadata.get("sparkVersion", "")), "string")
+    if expander.hidden:
+        root.attributes["nacre.hidden_columns"] = pack(sorted(expander.hidden), "list<string>")
     bundle = new_bundle(root)
     Model(bundle)  # what cannot be loaded is not written
     return bundle
 
 
-class _Expander:
+class Expander:
     """Walks the saved stages in order and carries the columns' types along."""
 
     def __init__(self, types: dict[str, Type], attrs: dict[str, Mapping[str, Any]]):
@@ -82,10 +84,12 @@ class _Expander:
         self.attrs = attrs
         self.known = by_spark_class()
         self.stages: list[Stage] = []
+        self.followed: set[int] = set()
+        self.hidden: set[str] = set()
         self.problems: list[str] = []
 
     def nodes(self, path: Path) -> list[Node]:
-        saved = Saved(path, self.types, self.attrs, self.nodes)
+        saved = Saved(path, self.types, self.attrs, self.nodes, self.hidden)
         if saved.spark_class in Pipeline.spark_classes:
             uids = saved.metadata["paramMap"]["stageUids"]
             width = len(str(len(uids)))
@@ -99,15 +103,15 @@ class _Expander:
         return self._stage(saved)
 
     def _stage(self, saved: Saved) -> list[Node]:
-        expand = EXPANSIONS.get(saved.spark_class) or getattr(self.known.get(saved.spark_class), "from_spark", None)
+        expand = expansions().get(saved.spark_class) or getattr(self.known.get(saved.spark_class), "from_spark", None)
         if expand is None:
             self.problems.append(f"{saved.uid} ({saved.spark_class})")
             return []
         try:
-            followed = len(self.stages)
             nodes: list[Node] = expand(saved)
-            if len(self.stages) == followed:  # the stages of a nested pipeline have been followed already
-                for node in nodes:
+            for node in (leaf for each in nodes for leaf in leaves(each)):
+                if id(node) not in self.followed:  # those of a nested saved stage have been followed already
+                    self.followed.add(id(node))
                     self._follow(REGISTRY[node.op](node, Context()))
         except NacreError as error:
             self.problems.append(f"{saved.uid} ({saved.spark_class}): {error}")
@@ -121,6 +125,7 @@ class _Expander:
         outputs = stage.types([self.types[name] for name in stage.input_names])
         known = stage.ml_attrs([self.attrs.get(name) for name in stage.input_names])
         self.types.update(zip(stage.output_names, outputs, strict=True))
+        self.hidden.difference_update(stage.output_names)
         self.attrs.update({name: told for name, told in zip(stage.output_names, known, strict=True) if told})
 
 

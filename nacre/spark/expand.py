@@ -5,7 +5,10 @@ A class that is one op's own stands in that Stage's `spark_classes` instead.
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING
 
 from nacre.stages.scaling import scaler
@@ -30,6 +33,16 @@ def expands(*spark_classes: str) -> Callable[[Expansion], Expansion]:
         return function
 
     return register
+
+
+@cache
+def expansions() -> dict[str, Expansion]:
+    """EXPANSIONS, once every module ``expand_<family>`` beside this one has added its own."""
+    package = importlib.import_module("nacre.spark")
+    for found in pkgutil.iter_modules(package.__path__):
+        if found.name.startswith("expand_"):
+            importlib.import_module(f"nacre.spark.{found.name}")
+    return EXPANSIONS
 
 
 @expands("org.apache.spark.ml.feature.RobustScalerModel")

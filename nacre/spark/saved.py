@@ -33,6 +33,7 @@ class Saved:
         types: the columns known where this stage runs, by name; what the folder itself lacks is looked up there.
         attrs: their ML attributes (Spark's ``ml_attr`` metadata), of those columns that have any.
         expand: turns the folder of a nested saved stage into nodes and carries types and attributes along.
+        hidden: the columns that stages have taken off the frame so far.
     """
 
     def __init__(
@@ -41,11 +42,13 @@ class Saved:
         types: dict[str, Type] | None = None,
         attrs: dict[str, Mapping[str, Any]] | None = None,
         expand: Callable[[Path], list[Node]] | None = None,
+        hidden: set[str] | None = None,
     ):
         self.path = path
         self.types = types if types is not None else {}
         self.attrs = attrs if attrs is not None else {}
         self.expand = expand
+        self.hidden = hidden if hidden is not None else set()
         self.metadata = _metadata(path)
         self.spark_class: str = self.metadata["class"]
         self.uid: str = self.metadata["uid"]
@@ -94,12 +97,16 @@ class Saved:
 
     def child(self, name: str) -> Saved:
         """A saved stage in a sub-folder, which knows the same columns."""
-        return Saved(self.path / name, self.types, self.attrs, self.expand)
+        return Saved(self.path / name, self.types, self.attrs, self.expand, self.hidden)
 
     def nested(self, name: str) -> list[Node]:
         """The nodes of a saved stage in a sub-folder, which runs on the same frame, such as RFormula's pipeline."""
         assert self.expand is not None, "set by the exporter"
         return self.expand(self.path / name)
+
+    def hide(self, columns: Sequence[str]) -> None:
+        """This stage takes columns off the frame; those after it, and the user, do not see them."""
+        self.hidden.update(columns)
 
     def name(self, n: int, count: int) -> str:
         """The name of the n-th of `count` nodes that stand for this stage."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nacre.plan.frame import Column, Csr, Result, Scalars, Vectors, compressed, compressed_row
 from nacre.plan.rowcode import Part, Ref, RowCode, ScalarRef, SparseRef, VectorRef
 from nacre.plan.types import DOUBLE, Type, vector
+from nacre.stages import mlattrs
 from nacre.stages.base import REQUIRED, Attr, Port, Stage, param, stage, vector_of
 
 if TYPE_CHECKING:
@@ -76,7 +77,11 @@ class VectorAssembler(Stage):
             if known is None:
                 raise self.refuse(name, "a vector of known size", given)
             sizes.append(known)
+        self.sizes = [None if given.shape == "scalar" else size for given, size in zip(inputs, sizes, strict=True)]
         return [vector(sum(sizes))]
+
+    def ml_attrs(self, inputs: Sequence[Mapping[str, Any] | None]) -> list[Mapping[str, Any] | None]:
+        return [mlattrs.assembled(self.input_names, self.sizes, inputs)]
 
     def columns(self, inputs: Sequence[Column]) -> Result:
         rows = len(inputs[0]) if inputs else 0

@@ -5,14 +5,16 @@ from __future__ import annotations
 import bisect
 import itertools
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nacre.formats.javatext import double_text
 from nacre.plan.frame import Column, Result, Scalars
 from nacre.plan.rowcode import Ref, RowCode, ScalarRef
 from nacre.plan.types import DOUBLE, Type
+from nacre.stages import mlattrs
 from nacre.stages.base import REQUIRED, Attr, Port, Stage, double_of, param, stage
 
 if TYPE_CHECKING:
@@ -66,6 +68,10 @@ class Bucketizer(Stage):
     def types(self, inputs: Sequence[Type]) -> list[Type]:
         double_of(self, self.input_names[0], inputs[0])
         return [DOUBLE]
+
+    def ml_attrs(self, inputs: Sequence[Mapping[str, Any] | None]) -> list[Mapping[str, Any] | None]:
+        edges = [double_text(x) for x in self.splits]
+        return [mlattrs.scalar_json(mlattrs.Entry("nominal", None, tuple(map(", ".join, itertools.pairwise(edges)))))]
 
     def columns(self, inputs: Sequence[Column]) -> Result:
         (column,) = inputs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from nacre.formats.javatext import float_text, parse_double, parse_float, text_o
 from nacre.plan.frame import Column, OneHot, Result, Scalars, Texts
 from nacre.plan.rowcode import Part, Ref, RowCode, ScalarRef, VectorRef
 from nacre.plan.types import DOUBLE, STRING, Type, vector
+from nacre.stages import mlattrs
 from nacre.stages.base import Attr, Port, Stage, data, double_of, param, stage
 
 if TYPE_CHECKING:
@@ -121,6 +122,13 @@ class StringIndexer(Stage):
                     code.fail(name, unseen, expected_labels(labels), text, LABEL_FIX)
             out.append(ScalarRef(index))
         return out
+
+    def ml_attrs(self, inputs: Sequence[Mapping[str, Any] | None]) -> list[Mapping[str, Any] | None]:
+        unknown = ("__unknown",) if self.handle_invalid == "keep" else ()
+        return [
+            mlattrs.scalar_json(mlattrs.Entry("nominal", name, (*labels, *unknown)))
+            for name, labels in zip(self.output_names, self.label_lists, strict=True)
+        ]
 
     @classmethod
     def from_spark(cls, saved: Saved) -> list[Node]:
@@ -262,6 +270,17 @@ class OneHotEncoder(Stage):
         )
         codes[codes >= width] = -1
         return OneHot(codes, width, column.null)
+
+    def ml_attrs(self, inputs: Sequence[Mapping[str, Any] | None]) -> list[Mapping[str, Any] | None]:
+        return [self._attrs(size, told) for size, told in zip(self.sizes, inputs, strict=True)]
+
+    def _attrs(self, size: int, told: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        """Entries are called after the labels of the index, or by number."""
+        known = mlattrs.scalar(told)
+        names = known.values if known is not None and known.values is not None else tuple(map(str, range(size)))
+        if self.keep != self.drop_last:
+            names = (*names, "invalidValues") if self.keep else names[:-1]
+        return mlattrs.entries_json([mlattrs.Entry("binary", name) for name in names])
 
     def row(self, code: RowCode, inputs: Sequence[Ref]) -> Sequence[Ref]:
         return [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from nacre.stages.base import REQUIRED, Attr, Stage, stage
@@ -22,11 +22,13 @@ class Pipeline(Stage):
         Attr(
             "nacre.input_schema", "string", None, "the raw columns the pipeline was fitted on, as Spark's schema JSON"
         ),
+        Attr("nacre.hidden_columns", "list<string>", (), "columns that stages take off the frame: computed, not shown"),
         Attr("nacre.spark_version", "string", None, "the Spark that fitted the pipeline"),
     )
 
     input_schema: str | None
     spark_version: str | None
+    hidden_columns: Sequence[str]
 
 
 def leaves(root: Node) -> Iterator[Node]:

@@ -25,7 +25,7 @@ TYPES = {
 """MLeap's scalar types of a fixed size and their struct codes; `string` besides, and `vector` for double tensors."""
 
 Column = tuple[str, Sequence[Any]]
-"""(type, values); a value is None, a scalar, a str, for `vector` a sequence of floats, for `list<type>` a list."""
+"""(type, values); a value is None, a scalar, a str, for `vector` floats or a :class:`Sparse`, for `list<type>` a list."""
 
 
 class Sparse(tuple[int, tuple[int, ...], tuple[float, ...]]):
@@ -56,7 +56,8 @@ def schema(kind: str, values: Sequence[Any]) -> Any:
         return {"type": "list", "base": kind[5:-1]}
     if kind != "vector":
         return "integer" if kind == "int" else kind  # `int` is right inside lists and tensors only
-    return {"type": "tensor", "base": "double", "dimensions": [len(next(v for v in values if v is not None))]}
+    first = next(v for v in values if v is not None)
+    return {"type": "tensor", "base": "double", "dimensions": [first[0] if isinstance(first, Sparse) else len(first)]}
 
 
 def packer(kind: str) -> Callable[[Any], bytes]:
@@ -76,7 +77,11 @@ def sized(data: bytes) -> bytes:
     return struct.pack(">i", len(data)) + data
 
 
-def vector(values: Sequence[float]) -> bytes:
+def vector(values: Sequence[float] | Sparse) -> bytes:
+    if isinstance(values, Sparse):
+        size, indices, stored = values
+        head = struct.pack(f">HHii{len(stored)}d", 1, 1, size, len(stored), *stored)
+        return head + struct.pack(">i", len(indices)) + b"".join(struct.pack(">Hi", 1, index) for index in indices)
     return struct.pack(f">HHii{len(values)}d", 0, 1, len(values), len(values), *values)
 
 

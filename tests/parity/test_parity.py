@@ -141,7 +141,7 @@ def test_same_table_as_spark(parity: Parity, op: str, name: str) -> None:
     assert [(field.name, bundles.word(field.type)) for field in found.schema] == ready.types
     kept = [each for each in ready.spark if isinstance(each, dict)]
     assert found.num_rows == len(kept)
-    for column in [column for stage in ready.model.stages for column in stage.output_names]:
+    for column in ready.model.outputs:
         if any(bundles.slack(ready.model, column, ready.rows[each[NUMBER]]) for each in kept):
             continue
         theirs = [bundles.udt(each[column]) if hasattr(each[column], "toArray") else each[column] for each in kept]
