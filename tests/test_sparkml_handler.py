@@ -354,6 +354,17 @@ def test_nulls_follow_handle_invalid(containers: Containers) -> None:
     assert ask(aws, nulls, JSON).body == b'Cannot invoke "Object.toString()" because "value" is null'
 
 
+def test_a_null_beside_a_vector_is_no_list_of_rows(containers: Containers) -> None:
+    """Lists and nulls are records, or one record with vectors and nulls: the schema tells which."""
+    env = {"SAGEMAKER_SPARKML_SCHEMA": schema("v:double:vector x:double -> features:double:vector") or ""}
+    vec = containers.of("vec", **env)
+    assert "handleInvalid" in ask(vec, '{"data":[[1.0,2.0],null]}', LINES).body.decode()
+    assert "handleInvalid" in ask(vec, '{"data":[[1.0,2.0],null]}', JSON).body.decode()
+    assert rows_of(ask(vec, '{"data":[[[1.0,2.0],3.0],[[4.0,5.0],6.0]]}', LINES)) == ["1.0,2.0,3.0", "4.0,5.0,6.0"]
+    nulls = ask(containers.of("abalone"), '{"data":[["M"],null]}', LINES)
+    assert nulls.body.decode().startswith("Index 1 out of bounds")
+
+
 def test_a_dropped_row_is_an_error_that_names_it(containers: Containers) -> None:
     for body in (f"{ROW}\n{ROW}\nX{ROW[1:]}", "\n".join([ROW] * 2 + ["X" + ROW[1:]] + [ROW] * COLUMNS_FROM)):
         text = ask(containers.of("skip"), body).body.decode()

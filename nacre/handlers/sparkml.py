@@ -193,15 +193,18 @@ class SparkML(Handler):
             raise no_rows("JSON Lines")
         schema, _ = line_request(lines[0], 1)
         binding = self._binding(schema)
-        data = [row for number, line in enumerate(lines, 1) for row in self._rows_of(line_request(line, number)[1])]
+        data = [row for number, line in enumerate(lines, 1) for row in self._rows_of(line_request(line, number)[1], binding)]
         if not data:
             raise no_rows("JSON Lines")
         return Frame(binding, [self._json_row(binding, row, n) for n, row in enumerate(data, 1)], lines=True)
 
-    def _rows_of(self, data: list[Any]) -> list[Any]:
+    def _rows_of(self, data: list[Any], binding: Binding) -> list[Any]:
         """`data` is one record, or a list of them if it holds nothing but lists (and nulls)."""
-        lists = all(each is None or isinstance(each, list) for each in data)
-        return data if lists and (self.compat or not data or any(each is not None for each in data)) else [data]
+        if not all(each is None or isinstance(each, list) for each in data):
+            return [data]
+        if None in data and not self.compat and _is_record(data, binding.schema):
+            return [data]
+        return data
 
     def _json_row(self, binding: Binding, row: Any, number: int) -> Sequence[Any]:
         if row is None:
@@ -335,6 +338,12 @@ class SparkML(Handler):
             return None  # the text decides what these are
         rows = numbers[: 1 if self.compat else None, : binding.width].tolist()
         return Frame(binding, rows)
+
+
+def _is_record(data: list[Any], schema: Schema) -> bool:
+    """Whether lists and nulls can be the values of one record: a list only where the schema has a vector or array."""
+    fits = all(each is None or not column.basic for each, column in zip(data, schema.input, strict=False))
+    return fits and len(data) >= len(schema.input)
 
 
 def processors() -> int:
