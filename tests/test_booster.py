@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import pickle
 import struct
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -341,6 +343,42 @@ def refused(data: bytes, match: str, kind: type[NacreError] = ModelError, **env:
     return caught.value
 
 
+LEGACY = json.loads(Path(__file__).with_name("booster_legacy.json").read_text())
+"""Models that old versions of XGBoost wrote in their binary format, and what version 1.7.6 scores from them."""
+
+
+def legacy_bytes(saved: dict[str, Any]) -> bytes:
+    return zlib.decompress(base64.b64decode(saved["model"]))
+
+
+@pytest.mark.parametrize("saved", LEGACY, ids=lambda saved: saved["version"])
+def test_the_binary_format_of_old_versions(saved: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "xgboost-model"
+    path.write_bytes(legacy_bytes(saved))
+    ours = boosters.load(path)
+    assert ours.objective == saved["objective"]
+    assert ours.num_features == 2
+    rows = np.array(saved["rows"], np.float32)
+    assert bits(ours.predict(np.repeat(rows, FEW, 0))[::FEW]) == bits(saved["scores"])
+    assert bits([ours.row(values) for values in rows.tolist()]) == bits(saved["scores"])
+
+
+@pytest.mark.parametrize("saved", LEGACY, ids=lambda saved: saved["version"])
+def test_broken_models_in_the_binary_format(saved: dict[str, Any]) -> None:
+    """Every truncation before the attributes at the end, and random changes: a model or a clear error."""
+    data = legacy_bytes(saved)
+    rng = np.random.default_rng(0)
+    for end in range(4, len(data) - 200, 23):
+        with contextlib.suppress(NacreError):
+            boosters.load(data[:end])
+    for _ in range(60):
+        changed = bytearray(data)
+        for at in rng.integers(0, len(data), 3):
+            changed[at] = rng.integers(0, 256)
+        with contextlib.suppress(NacreError):
+            boosters.load(bytes(changed)).row([0.5, float("nan")])
+
+
 def test_a_pickle_is_refused_with_the_way_out(tmp_path: Path) -> None:
     ran = tmp_path / "ran"
     error = refused(b"\x80\x04" + pickle.dumps(Touch(ran))[2:], "pickled model is refused")
@@ -383,7 +421,9 @@ class Wrapper:
         (b"", "empty file"),
         (b"   \n", "empty file"),
         (b"# A README", "JSON or UBJSON"),
-        (b"binf" + bytes(200), "old binary format.*xgboost 3.0 or older"),
+        (b"binf" + bytes(200), "broken XGBoost model at byte .*: expected the booster"),
+        (b"binf" + bytes(20), "broken XGBoost model at byte 4: expected 136 bytes, got 20 left"),
+        (b"bs64\t" + bytes(200), "old binary format.*xgboost 3.0 or older"),
         (struct.pack("<f", 0.5) + bytes(200), "old binary format"),
         (b"PK\x03\x04 a zip", "not an XGBoost model"),
         (b"{", "broken"),
@@ -488,6 +528,7 @@ def test_fields_that_contradict_each_other(changes: dict[str, Any], match: str) 
 
 def test_unknown_objectives_and_vector_leaves_are_unsupported() -> None:
     refused(edited(name="reg:mine"), "objective reg:mine: .*reg:squarederror", UnsupportedError)
+    refused(edited(num_class="2000000000"), "too many classes", UnsupportedError)
     refused(edited(tree_param={"size_leaf_vector": "3"}), "one_output_per_tree", UnsupportedError)
 
 

@@ -1,7 +1,7 @@
 """XGBoost model bytes to a checked :class:`Model`: which format it is, and every field that scoring needs.
 
-Layout after XGBoost's `doc/model.schema` (JSON since 1.0, UBJSON since 1.6 with the same keys). Reading runs no code:
-a pickle is refused unless the caller's environment allows it by name.
+Layout after XGBoost's `doc/model.schema` (JSON since 1.0, UBJSON since 1.6 with the same keys; the binary format
+before them is `legacy.py`). Reading runs no code: a pickle is refused unless the caller's environment allows it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from nacre.booster import ubjson
+from nacre.booster import legacy, ubjson
 from nacre.booster.forest import Tree
 from nacre.booster.libm import f32
 from nacre.booster.objectives import OBJECTIVES
@@ -35,6 +35,10 @@ TREE_KEYS: dict[str, str] = {
 `split_conditions`."""
 
 
+MAX_GROUPS = 65_536
+"""Classes or targets; each takes memory before a row is scored, whatever little the file holds."""
+
+
 class Model(NamedTuple):
     """What the artefact says, checked. `base_score` is as saved (a probability where the objective has a link)."""
 
@@ -44,7 +48,8 @@ class Model(NamedTuple):
     num_groups: int
     base_score: tuple[float, ...]
     fitted: bool
-    """False for a model without trees whose base score was never fitted; the library then applies no link."""
+    """False for a model without trees whose base score was never fitted, and for one of versions before 1.0, which
+    saved a margin; the library then applies no link."""
     trees: tuple[Tree, ...]
     weights: np.ndarray | None
     """gblinear only: float32 (num_features + 1, num_groups), the last row being the bias."""
@@ -65,12 +70,14 @@ def read(data: bytes, env: Mapping[str, str]) -> Model:
 
 
 def _document(data: bytes) -> Any:
-    """The parsed text. Both formats begin with an opening brace; UBJSON goes on with a key's length."""
+    """The parsed text. JSON and UBJSON begin with an opening brace; UBJSON goes on with a key's length."""
     head = data.lstrip(b" \t\r\n")[:2]
     if not head:
         raise ModelError("not an XGBoost model", expected="JSON or UBJSON", got="an empty file")
+    if legacy.recognised(data):
+        return legacy.loads(data)
     if head[:1] != b"{":
-        old = data[:4] in (b"binf", b"bs64") or b"\0" in data[:64]
+        old = data[:4] == b"bs64" or b"\0" in data[:64]
         what = "XGBoost's old binary format" if old else f"{data[:16]!r}…"
         raise ModelError("not an XGBoost model", expected="JSON or UBJSON", got=what, fix=OLD if old else None)
     if head[1:] and head[1] in ubjson.INTEGERS:
@@ -181,6 +188,8 @@ def _model(document: _Reader, pickled: bool) -> Model:
         raise UnsupportedError(f"unsupported XGBoost objective {objective}", fix=f"Known are {known}")
     num_class, num_target = params.integer("num_class"), params.integer("num_target", 1)
     groups = max(num_class, num_target, 1)
+    if groups > MAX_GROUPS:
+        raise UnsupportedError("too many classes or targets", expected=f"at most {MAX_GROUPS}", got=groups)
     booster = learner.child("gradient_booster")
     num_features = params.integer("num_feature")
     trees, weights = _booster(booster, groups, num_features)
@@ -190,13 +199,19 @@ def _model(document: _Reader, pickled: bool) -> Model:
         num_class=num_class,
         num_groups=groups,
         base_score=_base_score(params, groups),
-        fitted=bool(trees) or weights is not None or params.integer("boost_from_average", 0) == 0,
+        fitted=_fitted(params, bool(trees) or weights is not None),
         trees=trees,
         weights=weights,
         feature_names=learner.strings("feature_names"),
         feature_types=learner.strings("feature_types"),
         pickled=pickled,
     )
+
+
+def _fitted(params: _Reader, grown: bool) -> bool:
+    if params.value.get("base_margin") is True:
+        return False
+    return grown or params.integer("boost_from_average", 0) == 0
 
 
 def _base_score(params: _Reader, groups: int) -> tuple[float, ...]:

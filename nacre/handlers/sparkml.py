@@ -193,7 +193,9 @@ class SparkML(Handler):
             raise no_rows("JSON Lines")
         schema, _ = line_request(lines[0], 1)
         binding = self._binding(schema)
-        data = [row for number, line in enumerate(lines, 1) for row in self._rows_of(line_request(line, number)[1], binding)]
+        data = [
+            row for number, line in enumerate(lines, 1) for row in self._rows_of(line_request(line, number)[1], binding)
+        ]
         if not data:
             raise no_rows("JSON Lines")
         return Frame(binding, [self._json_row(binding, row, n) for n, row in enumerate(data, 1)], lines=True)
