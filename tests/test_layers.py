@@ -17,16 +17,16 @@ PACKAGE = CHECKOUT / "nacre"
 HEAVY = {
     "boto3": (),
     "botocore": (),
-    "flask": ("serving",),
-    "gunicorn": ("serving",),
+    "flask": ("serving/",),
+    "gunicorn": ("serving/",),
     "matplotlib": (),
     "mleap": (),
     "pandas": (),
     "polars": (),
-    "pyspark": (),
+    "pyspark": ("spark/scoring.py",),  # a subclass of Spark's own; imported when somebody asks for it
     "xgboost": (),
 }
-"""Packages, and the rooms that may import them at the top of a module; everybody else imports them in a function."""
+"""Packages, and where they may be imported at the top of a module; everybody else imports them in a function."""
 
 
 def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -88,7 +88,7 @@ def test_heavy_packages_are_imported_in_functions() -> None:
         f"{path.relative_to(CHECKOUT)} imports {package}"
         for path in sorted(PACKAGE.rglob("*.py"))
         for package in sorted(at_the_top(ast.parse(path.read_text(encoding="utf-8"))) & HEAVY.keys())
-        if path.relative_to(PACKAGE).parts[0] not in HEAVY[package]
+        if not path.relative_to(PACKAGE).as_posix().startswith(HEAVY[package])
     ]
     assert wrong == []
 
