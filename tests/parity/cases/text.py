@@ -141,19 +141,14 @@ def hashers() -> Sequence[Any]:
     ]
 
 
-def realistic(size: int) -> Callable[[], Sequence[Any]]:
-    """The usual pipeline of texts, with 2**size features."""
-    return lambda: _realistic(size)
-
-
-def _realistic(size: int) -> Sequence[Any]:
+def realistic() -> Sequence[Any]:
     from pyspark.ml.feature import IDF, HashingTF, NGram, StopWordsRemover, Tokenizer, VectorAssembler
 
     return [
         Tokenizer(inputCol="text", outputCol="tokens"),
         StopWordsRemover(inputCol="tokens", outputCol="kept"),
         NGram(inputCol="kept", outputCol="grams"),
-        HashingTF(inputCol="grams", outputCol="counts", numFeatures=1 << size),
+        HashingTF(inputCol="grams", outputCol="counts", numFeatures=500),
         HashingTF(inputCol="kept", outputCol="more", numFeatures=50),
         IDF(inputCol="counts", outputCol="weighted"),
         VectorAssembler(inputCols=["weighted", "more"], outputCol="features"),
@@ -188,8 +183,7 @@ def cases() -> dict[str, list[Case]]:
     return {
         "tokenizer": [
             Case("plain", of("Tokenizer", inputCol="text", outputCol="tokens"), NO_TEXT, TEXT),
-            Case("pipeline", realistic(9), LONG, {"text": ("string", [*TEXTS, *LONG["text"][1]])}),
-            Case("wide", realistic(18), LONG, {"text": ("string", ["a quick b c quick b", "", "b c"])}),
+            Case("pipeline", realistic, LONG, {"text": ("string", [*TEXTS, *LONG["text"][1]])}),
         ],
         "regex_tokenizer": [
             Case("patterns", never_empty, NO_TEXT, TEXT),
@@ -198,7 +192,13 @@ def cases() -> dict[str, list[Case]]:
         ],
         "ngram": [Case("plain", grams, FITTED, TOKENS)],
         "stopwords_remover": [Case("plain", removers, FITTED, TOKENS)],
-        "hashing_term_frequency": [Case("plain", counters, FITTED, TOKENS)],
+        "hashing_term_frequency": [
+            Case("plain", counters, FITTED, TOKENS),
+            Case(
+                "wide", of("HashingTF", inputCol="tokens", outputCol="h"), FITTED,
+                {"tokens": ("array<string>", [["abc", "é", "日本", "😀", "", None, "a b c d e", "abc"]])},
+            ),
+        ],
         "count_vectorizer": [Case("plain", vectorizers, FITTED, TOKENS)],
         "idf": [Case("plain", weights, fit_weights, MIXED)],
         "feature_hasher": [Case("plain", hashers, VALUES, VALUES)],
