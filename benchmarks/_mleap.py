@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SOURCE = Path(__file__).resolve().parent / "java" / "MleapBench.java"
 VERSION = fetch.wanted().version
-WARM, LENGTH, REPEATS = 3.0, 0.5, 7
+WARM, LENGTH, REPEATS = 3.0, 0.5, 5
 """Seconds each way runs before it is measured, seconds of one measurement, and how many."""
 
 

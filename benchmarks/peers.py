@@ -95,11 +95,11 @@ def measure(pipeline: Pipeline, spark: Any, mleap: Mleap, rows: int, batch: int)
         return lambda: fitted.transform(rows_in).select(outputs).write.format("noop").mode("overwrite").save()
 
     row = seconds(by_row, 15) / len(records)
-    columns = seconds(lambda: model.transform(whole, columns=outputs), 7) / rows
+    columns = seconds(lambda: model.transform(whole, columns=outputs), 5) / rows
     cached = frame(spark, whole, mleap.folder)
     job = by_spark(cached)
     job()
-    sparks = seconds(job, 5) / rows
+    sparks = seconds(job, 3) / rows
     cached.unpersist()
     return Figures(pipeline.title, row, jvm["row"], jvm["frame"], columns, jvm["batch"], sparks)
 

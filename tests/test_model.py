@@ -473,3 +473,28 @@ def test_blocks_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SchemaError) as caught_too:
         sized.transform({"v": [*[[0.0, 1.0]] * 4, [0.0]]})
     assert caught_too.value.where["row"] == 5
+
+
+def test_dense_vectors_of_many_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks share one array for their vectors; what is dropped or null in one does not shift the others."""
+    assembler = bundles.node(
+        "vector_assembler", {"input_shapes": [Shape(), Shape()], "nacre.handle_invalid": "skip"}, ["x", "y"], ["v"]
+    )
+    made = Model(bundles.pipeline(assembler, types={"x": Type("double"), "y": Type("double")}))
+    rows = {"x": [float(n) if n % 4 else None for n in range(25)], "y": [0.5 * n for n in range(25)]}
+    whole = made.transform(rows)
+    monkeypatch.setattr("nacre.plan.model.BLOCK", 7)
+    blocks = made.transform(rows)
+    assert blocks.equals(whole)
+    assert blocks["v"].to_pylist() == [[float(n), 0.5 * n] for n in range(25) if n % 4]
+    monkeypatch.setattr("nacre.plan.model.ROOM", 10)
+    assert made.transform(rows).equals(whole)
+
+
+def test_warm_builds_what_tables_need() -> None:
+    content = ((0, 0.5), 1.0, ((1, 1.5), 2.0, 3.0))
+    made = Model(bundles.pipeline(bundles.tree(content, 2), types={"features": vector(2)}))
+    (stage,) = made.stages
+    assert stage.forest._parts is None  # type: ignore[attr-defined]
+    made.warm()
+    assert len(stage.forest._parts) == 1  # type: ignore[attr-defined]

@@ -116,6 +116,8 @@ class SparkML(Handler):
         if not self.compat:  # there large requests go row by row too
             import nacre.handlers.sparkml_table  # noqa: F401  needs Arrow
 
+            self.model.warm()
+
     def _bind(self, schema: Schema) -> Binding:
         return Binding(self.model, schema, mleap=self.compat)
 

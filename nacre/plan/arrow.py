@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from nacre.errors import SchemaError
 from nacre.formats.javatext import text_of
-from nacre.plan.frame import Bools, Column, Csr, ExplicitVectors, Lists, Scalars, Texts, Vectors
+from nacre.plan.frame import Bools, Column, Csr, ExplicitVectors, Floats, Lists, Scalars, Texts, Vectors
 
 if TYPE_CHECKING:
     from nacre.plan.types import Type
@@ -276,8 +276,9 @@ def _refuse_rows(bad: np.ndarray, live: np.ndarray, array: pa.Array, name: str) 
         raise SchemaError("a malformed vector", expected=expected, got=array[row].as_py(), row=row + 1, field=name)
 
 
-def column_out(column: Column, given: Type, vectors: str) -> pa.Array:
-    """A plan's column as Arrow. `vectors` is "dense" (list<double>) or "sparse" (Spark's VectorUDT struct)."""
+def column_out(column: Column, given: Type, vectors: str, room: Floats | None = None) -> pa.Array:
+    """A plan's column as Arrow. `vectors` is "dense" (list<double>) or "sparse" (Spark's VectorUDT struct). `room`, of
+    shape (rows, size), takes the numbers of dense vectors."""
     if given.shape == "vectors" and vectors == "sparse":
         return _udt_lists(column.array)  # type: ignore[union-attr]
     if isinstance(column, (Texts, Lists)):
@@ -286,7 +287,7 @@ def column_out(column: Column, given: Type, vectors: str) -> pa.Array:
         return pa.array(column.values, given.arrow(), mask=column.null)
     if isinstance(column, Csr) and vectors == "sparse" and column.sparse_rows(np.diff(column.indptr)).all():
         return _csr_out(column)
-    return _udt_out(column) if vectors == "sparse" else _dense_out(column)
+    return _udt_out(column) if vectors == "sparse" else _dense_out(column, room)
 
 
 def _udt_lists(lists: pa.ListArray) -> pa.Array:
@@ -298,7 +299,7 @@ def _udt_lists(lists: pa.ListArray) -> pa.Array:
     return pa.ListArray.from_arrays(lists.offsets, vectors, mask=lists.is_null() if lists.null_count else None)
 
 
-def _dense_out(column: Vectors) -> pa.Array:
+def _dense_out(column: Vectors, room: Floats | None) -> pa.Array:
     matrix = column.matrix
     size, rows = matrix.shape
     offsets = np.arange(rows + 1, dtype=np.int64) * size
@@ -309,7 +310,11 @@ def _dense_out(column: Vectors) -> pa.Array:
             got=int(offsets[-1]),
             fix="Score fewer rows at a time",
         )
-    values = np.ascontiguousarray(matrix.T).reshape(-1)
+    if room is None:
+        room = np.ascontiguousarray(matrix.T)
+    else:
+        room[:] = matrix.T
+    values = room.reshape(-1)
     mask = None if column.null is None else pa.array(column.null)
     return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), pa.array(values), mask=mask)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -29,13 +29,16 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from nacre.bundle.node import Bundle, Node
+    from nacre.plan.frame import Floats
 
 MODES = ("spark", "mleap")
 VECTORS = ("dense", "sparse")
-BLOCK = 40_000
+BLOCK = 20_000
 """Rows that `transform` takes through all stages at a time, so that memory grows with the result only. No power of
 two: the columns of a block would all lie at the same place in the processor's cache, and turning them into rows
 would be slow."""
+ROOM = 1 << 29
+"""Numbers of a column up to which they are put into one array."""
 
 
 def load(path: str | os.PathLike[str], mode: str = "spark", hash_version: int | None = None) -> Model:
@@ -156,19 +159,27 @@ class Model:
         names = list(dict.fromkeys([*shown, *self.outputs])) if columns is None else list(columns)
         self._known(names, table.column_names)
         made: dict[str, list[pa.Array]] = {name: [] for name in names if name in self.outputs}
+        rooms = self._rooms(made, table.num_rows) if vectors == "dense" else {}
         alive, errors = [], list[RowError]()
         for start in range(0, max(table.num_rows, 1), BLOCK):
             outcome = self._run(table.slice(start, BLOCK), list(made), start=start)
             alive.append(outcome.alive)
             errors += outcome.errors()
             for name, parts in made.items() if not errors else ():
-                parts.append(column_out(outcome.columns[name], self.types[name], vectors))
+                room = rooms[name][start : start + BLOCK] if name in rooms else None
+                parts.append(column_out(outcome.columns[name], self.types[name], vectors, room))
         raise_first(errors)
         result = pa.table(
             [pa.chunked_array(made[name]) if name in made else table.column(name) for name in names], names=names
         )
         kept = np.concatenate(alive)
         return result if kept.all() else result.filter(pa.array(kept))
+
+    def _rooms(self, names: Iterable[str], rows: int) -> dict[str, Floats]:
+        """One array for all blocks of a dense vector column, shape (rows, size). Blocks that each kept an array of
+        their own would leave the memory between them in pieces, and every block would have to ask for more."""
+        sizes = {name: self.types[name].size or 0 for name in names if self.types[name].shape == "vector"}
+        return {name: np.empty((rows, size)) for name, size in sizes.items() if rows > BLOCK and rows * size < ROOM}
 
     def score(self, data: Any, output: str) -> Scored:
         """Score a table for one column, bad rows reported rather than raised. See `Scored`."""
@@ -190,6 +201,10 @@ class Model:
         else:
             values = column.matrix.T
         return Scored(values, null, dropped, outcome.errors())
+
+    def warm(self) -> None:
+        """Build now what the first table would build: imports Arrow, and sets up trees for many rows."""
+        self.transform(self.input_schema.empty_table())
 
     def _run(self, table: pa.Table, outputs: Sequence[str], also: str | None = None, start: int = 0) -> Outcome:
         """`start` is the number of the table's first row in what the user gave, for errors."""
