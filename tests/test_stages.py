@@ -97,11 +97,22 @@ NEEDED = {"one_hot_encoder": "handle_invalid"}
 
 OWN = "nacre."
 """Ops that no MLeap knows."""
+UNKNOWN = {"naive_bayes": {"complement", "gaussian"}}
+"""Words that Spark's side of MLeap writes and its runtime 0.20 does not load."""
+
+
+def jvm_ops() -> list[str]:
+    """The ops that MLeap has: all but our own."""
+    return [op for op in sorted(STRATEGIES) if not op.startswith(OWN)]
 
 
 def jvm_cases() -> list[Any]:
-    known = [(case, *case.values) for case in combinations() if not case.values[0].startswith(OWN)]
-    return [case for case, op, mode, words in known if mode == "mleap" and NEEDED.get(op, "") in {"", *words}]
+    known = [(case, *case.values) for case in combinations() if case.values[0] in jvm_ops()]
+    return [
+        case
+        for case, op, mode, words in known
+        if mode == "mleap" and NEEDED.get(op, "") in {"", *words} and not UNKNOWN.get(op, set()) & {*words.values()}
+    ]
 
 
 @pytest.mark.oracle
@@ -121,7 +132,7 @@ def test_numbers_of_mleap(oracle: Mleap, folder: Path, op: str, mode: str, words
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.parametrize("op", sorted(op for op in STRATEGIES if not op.startswith(OWN)))
+@pytest.mark.parametrize("op", jvm_ops())
 @settings(PLANS, max_examples=4)
 @given(data=st.data())
 def test_resaved_by_mleap(oracle: Mleap, folder: Path, op: str, form: str, data: Any) -> None:

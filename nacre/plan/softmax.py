@@ -85,6 +85,32 @@ def _normal(powers: list[float]) -> list[float]:
     return [x * factor for x in powers]
 
 
+def divided(raw: Floats) -> Floats:
+    """Probabilities of the models that divide by the sum and know no special case of +inf; shape (classes, rows)."""
+    made: Floats = mapped(exp, raw - np.fmax.reduce(raw, axis=0, initial=-np.finfo(np.float64).max))
+    made /= total(list(made))
+    return made
+
+
+def divided_row(code: RowCode, raw: Sequence[str]) -> list[str]:
+    """The same for one row, names to names."""
+    names = [code.new("p") for _ in raw]
+    code.line(f"{', '.join(names)}, = {code.const(_divided)}(({', '.join(raw)},))")
+    return names
+
+
+def _divided(raw: Sequence[float]) -> list[float]:
+    top = -1.7976931348623157e308
+    for x in raw:
+        if x > top:
+            top = x
+    powers = [exp(x - top) for x in raw]
+    sum_ = 0.0
+    for x in powers:
+        sum_ += x
+    return [x / sum_ if sum_ else math.nan for x in powers]
+
+
 def softmax_slack(bounds: Sequence[float]) -> float:
     """How far a probability may be off when the scores may be off by `bounds`: relative, and none is above 1."""
     widest = 2.0 * max(bounds)

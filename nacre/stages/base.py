@@ -37,6 +37,7 @@ class Attr:
         spark: where Spark's saved model keeps it: a function of the saved stage, made by `param` or `data`.
         optional: not written when the value equals the default.
         foreign: only other makers' bundles have it; no Spark stage gives it.
+        folded: a word whose letters' case does not matter; its value is in small ones.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Attr:
     spark: Callable[[Saved], Any] | None = None
     optional: bool = False
     foreign: bool = False
+    folded: bool = False
 
     @property
     def key(self) -> str:
@@ -194,6 +196,8 @@ class Stage:
             content = unpack(self.node.attributes[name], attr.kind)
         except BundleError as error:
             raise error.at(file=self.node.file("model"), node=self.name, field=name) from error.__cause__
+        if attr.folded:
+            content = content.lower()
         if attr.choices and content not in attr.choices:
             raise self.bad("unknown word", name, " or ".join(attr.choices), content)
         return content

@@ -175,6 +175,8 @@ class ClassifierStage(Stage):
         return [DOUBLE if port == PREDICTION.name else vector(self.classes) for port in self.output_ports]
 
     def columns(self, inputs: Sequence[Column]) -> Result:
+        if not self.output_ports:
+            return Result([])  # Spark's model does nothing then
         (column,) = inputs
         assert isinstance(column, Vectors)
         with np.errstate(all="ignore"):
@@ -197,6 +199,8 @@ class ClassifierStage(Stage):
         }
 
     def row(self, code: RowCode, inputs: Sequence[Ref]) -> Sequence[Ref]:
+        if not self.output_ports:
+            return []
         (ref,) = inputs
         assert isinstance(ref, (VectorRef, SparseRef))
         refuse_null(code, self.input_names[0], ref)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from nacre.plan.maths import EXP, exp, log, mapped
 from nacre.plan.rowcode import Ref, RowCode, ScalarRef, SparseRef, VectorRef
 from nacre.plan.softmax import softmax, softmax_row, softmax_slack
 from nacre.plan.types import DOUBLE, Type, vector
-from nacre.stages.base import REQUIRED, Attr, Stage, data, param, stage, vector_of
+from nacre.stages.base import REQUIRED, Attr, Port, Stage, data, param, stage, vector_of
 from nacre.stages.classifying import FEATURES, PREDICTION, PROBABILITY, RAW, THRESHOLDS, ClassifierStage
 from nacre.stages.scaling import NULL, refuse_null
 
@@ -44,9 +44,9 @@ def matrix_of(stage: Stage, name: str, tensor: Tensor) -> Floats:
 class LinearStage(Stage):
     """A features vector to one sum, and columns made of that sum. Without any output Spark's model does nothing."""
 
-    inputs = (FEATURES,)
-    outputs = (PREDICTION,)
-    exact = SUM_BOUND
+    inputs: ClassVar[tuple[Port, ...]] = (FEATURES,)
+    outputs: ClassVar[tuple[Port, ...]] = (PREDICTION,)
+    exact: ClassVar[str] = SUM_BOUND
     sums: Sums
 
     coefficients: Tensor
@@ -71,6 +71,8 @@ class LinearStage(Stage):
         return [DOUBLE for _ in self.output_ports]
 
     def columns(self, inputs: Sequence[Column]) -> Result:
+        if not self.output_ports:
+            return Result([])  # Spark's model does nothing then
         column = inputs[0]
         assert isinstance(column, Vectors)
         with np.errstate(all="ignore"):
@@ -82,6 +84,8 @@ class LinearStage(Stage):
         return result
 
     def row(self, code: RowCode, inputs: Sequence[Ref]) -> Sequence[Ref]:
+        if not self.output_ports:
+            return []
         ref = inputs[0]
         assert isinstance(ref, (VectorRef, SparseRef))
         refuse_null(code, self.input_names[0], ref)

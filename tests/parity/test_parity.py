@@ -179,7 +179,7 @@ def test_the_deep_tree_is_deep(parity: Parity) -> None:
 def test_every_op_has_a_case() -> None:
     """Every op that stands for a class of Spark's; what only MLeap has is compared to its JVM."""
     of_spark = {op for op, stage in REGISTRY.items() if any(map(is_sparks, stage.spark_classes))}
-    assert set(CASES) == of_spark
+    assert of_spark <= set(CASES) <= set(REGISTRY)
 
 
 def is_sparks(name: str) -> bool:
