@@ -23,6 +23,14 @@ WIDEST = 4096
 """Entries of a vector whose matrix of cosines is made; 128 MB of doubles."""
 
 
+SIGN = 5e-324
+"""A bound for sums of zeros: the order decides on the sign of theirs."""
+
+
+LARGEST = 1e300
+"""Sum of sizes up to which no step of a fast transform overflows."""
+
+
 class Projection(Stage):
     """One vector in, its products with the rows of a matrix out, as a dense vector."""
 
@@ -50,7 +58,7 @@ class Projection(Stage):
 
     def slack(self, port: str, inputs: Sequence[Any]) -> float:
         (values,) = inputs
-        return max((bound(row, values) for row in self.matrix(len(values)).tolist()), default=0.0)
+        return max((bound(row, values) for row in self.matrix(len(values)).tolist()), default=0.0) or SIGN
 
 
 @stage
@@ -65,7 +73,10 @@ class Pca(Projection):
             spark=data("pc"),
         ),
     )  # fmt: skip
-    exact = "each component within 1e-12 of the sum of its terms' sizes (Spark's BLAS adds in another order)"
+    exact = (
+        "each component within 1e-12 of the sum of its terms' sizes (Spark's BLAS adds in another order); a zero of "
+        "either sign"
+    )
 
     principal_components: Tensor
 
@@ -99,8 +110,8 @@ class Dct(Projection):
         Attr("input_size", "int", None, "number of entries", spark=lambda saved: saved.size_of("inputCol")),
     )
     exact = (
-        "for finite numbers, each entry within 1e-12 of the sum of its terms' sizes (Spark's fast transform adds in "
-        "another order)"
+        "for numbers up to 1e300, each entry within 1e-12 of the sum of its terms' sizes (Spark's fast transform adds "
+        "in another order); a zero of either sign"
     )
 
     inverse: bool
@@ -119,8 +130,8 @@ class Dct(Projection):
         return [found]
 
     def slack(self, port: str, inputs: Sequence[Any]) -> float:
-        """Where an infinity meets another in Spark's transform but not in a sum of its own, NaN comes out."""
-        return super().slack(port, inputs) if all(map(math.isfinite, inputs[0])) else math.inf
+        """None where Spark's transform meets infinities, its own steps' too, that a plain sum does not meet."""
+        return super().slack(port, inputs) if sum(map(abs, inputs[0])) <= LARGEST else math.inf
 
 
 @lru_cache(maxsize=8)

@@ -35,7 +35,7 @@ def scaled() -> Columns:
 def standard_scalers() -> Sequence[Any]:
     from pyspark.ml.feature import StandardScaler
 
-    both = [(True, True), (True, False), (False, True)]
+    both = [(True, True), (True, False), (False, True), (False, False)]
     return [
         StandardScaler(inputCol="v", outputCol=f"mean{mean:d}std{std:d}", withMean=mean, withStd=std)
         for mean, std in both
@@ -45,7 +45,7 @@ def standard_scalers() -> Sequence[Any]:
 def robust_scalers() -> Sequence[Any]:
     from pyspark.ml.feature import RobustScaler
 
-    both = [(True, True), (True, False), (False, True)]
+    both = [(True, True), (True, False), (False, True), (False, False)]
     return [
         RobustScaler(inputCol="v", outputCol=f"c{centre:d}s{scale:d}", withCentering=centre, withScaling=scale)
         for centre, scale in both
