@@ -10,12 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from nacre.booster import source
+from nacre.booster import source, walks
+from nacre.booster.contributions import contributions
 from nacre.booster.forest import NO_TERM, Forest
 from nacre.booster.objectives import OBJECTIVES, Score
 from nacre.booster.reader import Model, read
 from nacre.errors import ModelError, NacreError, RowError, SchemaError
 
+SHAP_BLOCK = 256
+"""Rows whose contributions are worked out at once: a term a leaf, feature and row is kept."""
 FEW = 6
 """Blocks up to this many rows are scored row by row, which is faster there."""
 
@@ -68,6 +71,7 @@ class Booster:
         base = [link(score) for score in model.base_score] if link and model.fitted else model.base_score
         self._base = np.array(base, np.float32)
         self._weights = model.weights
+        self._trees = model.trees
         self._forest = Forest(model.trees, model.num_groups)
         self._row_margins = self._compiled()
         self.round, self.score, self.row = self._row_functions()
@@ -84,6 +88,52 @@ class Booster:
         if self._transform is None:
             return margins[:, 0] if self.num_groups == 1 else margins
         return self._shaped([self._transform(values) for values in margins.tolist()])
+
+    def margins(self, x: np.ndarray) -> np.ndarray:
+        """The sums before the objective's transform: float32 (rows, groups); one row of them as :meth:`row_margins`."""
+        return self._linear(x) if self._weights is not None else self._forest.margins(x, self._base)
+
+    def row_margins(self, values: Sequence[float]) -> list[float]:
+        """The same for one row of float32 values."""
+        return self._row_margins(values)
+
+    def transformed(self, margins: Sequence[float]) -> Score:
+        """A row's score from its margins."""
+        if self._transform is not None:
+            return self._transform(margins)
+        return margins[0] if len(margins) == 1 else tuple(margins)
+
+    @property
+    def linear(self) -> bool:
+        return self._weights is not None
+
+    def leaves(self, x: np.ndarray) -> np.ndarray:
+        """The number of the leaf reached in each tree (``pred_leaf``): int64 (rows, trees)."""
+        if not self._trees:
+            return np.zeros((len(x), 0), np.int64)
+        return np.stack([walks.leaves(tree, x) for tree in self._trees], axis=1)
+
+    def contributions(self, x: np.ndarray) -> np.ndarray:
+        """What each feature adds to the margins, and last the bias (``pred_contribs``): float32 (rows, groups,
+        features + 1)."""
+        out = np.zeros((len(x), self.num_groups, self.num_features + 1), np.float32)
+        if self._weights is not None:
+            with np.errstate(over="ignore", invalid="ignore"):
+                terms = x[:, None, :] * self._weights[:-1].T[None]
+            out[:, :, :-1] = np.where(np.isnan(x)[:, None, :], np.float32(0), terms)
+            out[:, :, -1] = self._weights[-1] + self._base[0]
+            return out
+        for start in range(0, len(x), SHAP_BLOCK):
+            self._contribute(x[start : start + SHAP_BLOCK], out[start : start + SHAP_BLOCK])
+        out[:, :, -1] += self._base
+        return out
+
+    def _contribute(self, x: np.ndarray, out: np.ndarray) -> None:
+        for tree in self._trees:
+            used, terms, mean = contributions(tree, x, walks.rights(tree, x))
+            for feature, values in zip(used, terms, strict=True):
+                out[:, tree.group, feature] += values * tree.weight
+            out[:, tree.group, -1] += mean * tree.weight
 
     def _shaped(self, scores: list[Score]) -> np.ndarray:
         if scores:

@@ -41,11 +41,17 @@ class Tree(NamedTuple):
     group: int
     path: str
     """Where it stands in the model document, for errors."""
+    cover: np.ndarray = np.zeros(0, np.float32)
+    """Sum of hessians of each node, which contributions need; empty where the model does not tell."""
+    plain: np.ndarray | None = None
+    """`value` before it was multiplied by dart's `weight`."""
+    weight: np.float32 = np.float32(1)
 
     def scaled(self, weight: np.float32) -> Tree:
         """With leaves multiplied by dart's weight, rounded to float32 as the library's ``h * w`` is."""
         with np.errstate(over="ignore"):
-            return self._replace(value=np.where(self.left < 0, self.value * weight, self.value).astype(np.float32))
+            value = np.where(self.left < 0, self.value * weight, self.value).astype(np.float32)
+            return self._replace(value=value, plain=self.value, weight=weight)
 
 
 class Forest:

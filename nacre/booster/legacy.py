@@ -20,13 +20,13 @@ MAGIC = b"binf"
 LEARNER = struct.Struct("<fIi2iII2i100x")
 """base_score, num_feature, num_class, two flags, major and minor version, num_target and boost_from_average (0 before
 they came)."""
-FOREST = struct.Struct("<i156x")
-"""The number of trees."""
+FOREST = struct.Struct("<2i152x")
+"""The number of trees, and how many of them a round adds for each group (0 before version 1.0)."""
 TREE = struct.Struct("<ii12xi124x")
 """Roots (always 1), nodes, size of a leaf's vector."""
 LINEAR_SIZE = 136
 NODE = np.dtype([("parent", "<i4"), ("left", "<i4"), ("right", "<i4"), ("index", "<u4"), ("value", "<f4")])
-STATISTICS_SIZE = 16
+STATISTICS = np.dtype([("gain", "<f4"), ("cover", "<f4"), ("weight", "<f4"), ("leaves", "<i4")])
 DEFAULT_LEFT = np.uint32(1 << 31)
 """The highest bit of a node's feature index."""
 LENGTH = struct.Struct("<Q")
@@ -78,17 +78,21 @@ def _booster(cursor: _Cursor, name: str) -> dict[str, Any]:
 
 
 def _forest(cursor: _Cursor) -> dict[str, Any]:
-    (count,) = cursor.unpack(FOREST)
+    count, parallel = cursor.unpack(FOREST)
     if not 0 <= count <= cursor.left // TREE.size:
         raise cursor.broken("the number of trees", str(count))
     trees = [_tree(cursor, number) for number in range(count)]
-    return {"trees": trees, "tree_info": cursor.array(np.dtype("<i4"), count)}
+    return {
+        "gbtree_model_param": {"num_parallel_tree": max(parallel, 1)},
+        "trees": trees,
+        "tree_info": cursor.array(np.dtype("<i4"), count),
+    }
 
 
 def _tree(cursor: _Cursor, number: int) -> dict[str, Any]:
     _, size, leaf_size = cursor.unpack(TREE)
     nodes = cursor.array(NODE, size)
-    cursor.skip(size * STATISTICS_SIZE)
+    statistics = cursor.array(STATISTICS, size)
     return {
         "id": number,
         "tree_param": {"size_leaf_vector": max(leaf_size, 1)},
@@ -97,6 +101,7 @@ def _tree(cursor: _Cursor, number: int) -> dict[str, Any]:
         "split_indices": nodes["index"] & ~DEFAULT_LEFT,
         "split_conditions": nodes["value"],
         "default_left": (nodes["index"] & DEFAULT_LEFT) != 0,
+        "sum_hessian": statistics["cover"],
     }
 
 

@@ -56,6 +56,13 @@ class Model(NamedTuple):
     feature_names: tuple[str, ...]
     feature_types: tuple[str, ...]
     pickled: bool = False
+    parallel: int = 1
+    """Trees that a round of boosting adds for each group."""
+
+    def limited(self, tree_limit: int) -> Model:
+        """Only the first rounds, as the library's `ntree_limit` counts them; 0: all."""
+        rounds = tree_limit // self.parallel
+        return self._replace(trees=self.trees[: rounds * self.parallel * self.num_groups]) if rounds else self
 
 
 def read(data: bytes, env: Mapping[str, str]) -> Model:
@@ -205,6 +212,7 @@ def _model(document: _Reader, pickled: bool) -> Model:
         feature_names=learner.strings("feature_names"),
         feature_types=learner.strings("feature_types"),
         pickled=pickled,
+        parallel=_parallel(booster),
     )
 
 
@@ -212,6 +220,14 @@ def _fitted(params: _Reader, grown: bool) -> bool:
     if params.value.get("base_margin") is True:
         return False
     return grown or params.integer("boost_from_average", 0) == 0
+
+
+def _parallel(booster: _Reader) -> int:
+    """Random forests inside boosting, `num_parallel_tree`."""
+    for key in ("gbtree", "model", "gbtree_model_param"):
+        if booster.has(key):
+            booster = booster.child(key)
+    return max(booster.integer("num_parallel_tree", 1), 1)
 
 
 def _base_score(params: _Reader, groups: int) -> tuple[float, ...]:
@@ -299,7 +315,16 @@ def _tree(tree: _Reader, group: int, features: int) -> Tree:
         categories=categories,
         group=group,
         path=tree.path,
+        cover=_cover(tree, size),
     )
+
+
+def _cover(tree: _Reader, size: int) -> np.ndarray:
+    """Hessians, where the model has them."""
+    found = tree.array("sum_hessian", "float") if tree.has("sum_hessian") else np.zeros(0, np.float32)
+    if len(found) not in (0, size):
+        raise _Reader.wrong(f"{size} nodes", f"{len(found)} nodes", tree.at("sum_hessian"))
+    return found
 
 
 def _categories(tree: _Reader, size: int) -> Mapping[int, frozenset[int]]:

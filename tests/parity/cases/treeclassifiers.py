@@ -23,8 +23,8 @@ def made(name: str, params: dict[str, Any]) -> Any:
     """An estimator with params set by name: not every one is an argument of its constructor."""
     from pyspark.ml import classification, regression
 
-    found = (getattr(classification, name, None) or getattr(regression, name))(seed=1)
-    for each, value in params.items():
+    found = (getattr(classification, name, None) or getattr(regression, name))()
+    for each, value in {**({"seed": 1} if found.hasParam("seed") else {}), **params}.items():
         found.set(found.getParam(each), value)
     return found
 
