@@ -42,7 +42,7 @@ def column(given: Type, items: list[Any]) -> frames.Column:
             else x
             for x in items
         ]
-    return (f"list<{given.base}>" if given.shape == "list" else given.base), items
+    return (given.base if given.shape == "scalar" else f"{given.shape}<{given.base}>"), items
 
 
 def asked(oracle: Mleap, path: Path, model: Model, rows: list[Row]) -> list[Any]:
@@ -81,7 +81,12 @@ def fit_for_a_frame(rows: list[Row], kinds: dict[str, Type]) -> list[Row]:
     """A frame of one null vector cannot say how long it is, and a list there holds no null."""
 
     def fits(value: Any, kind: Type) -> bool:
+        if kind.shape == "map":  # such frames are JSON
+            return value is not None and all(map(finite, value.values()))
         return value is not None if kind.shape == "vector" else kind.shape != "list" or None not in (value or [])
+
+    def finite(value: Any) -> bool:
+        return value is not None and (not isinstance(value, float) or math.isfinite(value))
 
     return [row for row in rows if all(fits(row[name], kind) for name, kind in kinds.items())]
 
@@ -97,8 +102,8 @@ NEEDED = {"one_hot_encoder": "handle_invalid"}
 
 NOT_THERE = ("nacre.", "xgboost.")
 """Ops that this MLeap does not know: our own, and those of a jar of its own, which test_xgboost_ops.py has."""
-UNKNOWN = {"naive_bayes": {"complement", "gaussian"}}
-"""Words that Spark's side of MLeap writes and its runtime 0.20 does not load."""
+NEWER = {(op, attr.name, word) for op, cls in REGISTRY.items() for attr in cls.attributes for word in attr.newer}
+"""(op, attribute, word) that MLeap 0.20 does not know."""
 
 
 def jvm_ops() -> list[str]:
@@ -111,7 +116,7 @@ def jvm_cases() -> list[Any]:
     return [
         case
         for case, op, mode, words in known
-        if mode == "mleap" and NEEDED.get(op, "") in {"", *words} and not UNKNOWN.get(op, set()) & {*words.values()}
+        if mode == "mleap" and NEEDED.get(op, "") in {"", *words} and not NEWER & {(op, *each) for each in words.items()}
     ]
 
 

@@ -46,7 +46,8 @@ def run(stages: Sequence[Stage], columns: dict[str, Column], rows: int, start: i
     outcome = Outcome(columns, np.ones(rows, bool), np.zeros(rows, bool), [], start)
     with np.errstate(all="ignore"):  # infinity and NaN are results here, as they are in Spark and in the row plan
         for stage in stages:
-            result = stage.columns([columns[name] for name in stage.input_names])
+            given = [columns[name] for name in stage.input_names]
+            result = stage.columns(given) if given else stage.constant(rows)
             _note(outcome, result, stage.name)
             columns.update(zip(stage.output_names, result.outputs, strict=True))
     return outcome

@@ -7,8 +7,8 @@ op, the Spark classes it stands for, its attributes, its ports, its two kernels.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from nacre.bundle.node import Node
 from nacre.bundle.values import Value, pack, unpack
@@ -38,6 +38,8 @@ class Attr:
         optional: not written when the value equals the default.
         foreign: only other makers' bundles have it; no Spark stage gives it.
         folded: a word whose letters' case does not matter; its value is in small ones.
+        newer: those of the choices that MLeap 0.20 does not know, each with the version that does ("" for none).
+        ignored: of a ``nacre.`` attribute, what MLeap does instead, for those who write for MLeap.
     """
 
     name: str
@@ -49,6 +51,8 @@ class Attr:
     optional: bool = False
     foreign: bool = False
     folded: bool = False
+    newer: Mapping[str, str] = field(default_factory=dict)
+    ignored: str = ""
 
     @property
     def key(self) -> str:
@@ -92,6 +96,14 @@ class Port:
     split: bool = False
 
 
+class Unfit(NamedTuple):
+    """Why MLeap 0.20 cannot load a node: the attribute at fault, what it holds, and the way out."""
+
+    field: str
+    got: Any
+    fix: str
+
+
 @dataclass(frozen=True)
 class Context:
     """What a stage may know beyond its own node: whose numbers are wanted, and which Spark fitted it."""
@@ -121,6 +133,10 @@ class Stage:
     outputs: ClassVar[tuple[Port, ...]] = ()
     exact: ClassVar[str] = "bit for bit"
     """The bound against Spark, for the support table; :meth:`slack` computes it."""
+    since: ClassVar[str] = ""
+    """The MLeap version that reads the op first; "" for all since 0.8. Ops named ``nacre.`` are read by none."""
+    unlike: ClassVar[str] = ""
+    """What MLeap itself scores otherwise than Spark, whatever the bundle says; for those who write for MLeap."""
 
     def __init__(self, node: Node, context: Context):
         self.node = node
@@ -160,6 +176,10 @@ class Stage:
         """The vectorised kernel: whole columns in, whole columns out, bad rows listed rather than raised."""
         raise NotImplementedError
 
+    def constant(self, rows: int) -> Result:
+        """What stands for :meth:`columns` in a node without inputs, which has to be told the number of rows."""
+        raise self.bad("a node without inputs", "inputs", [port.name for port in self.inputs], "none")
+
     def row(self, code: RowCode, inputs: Sequence[Ref]) -> Sequence[Ref]:
         """The same computation as Python lines for one row, bit-equal to :meth:`columns`."""
         raise NotImplementedError
@@ -179,6 +199,33 @@ class Stage:
         Only what later stages of an export ask for: labels of indexes, names and levels of a vector's entries.
         """
         return [None] * len(self.output_names)
+
+    # Writing for MLeap 0.20, the version that AWS's image has. What the tables cannot say is said here.
+
+    def unfit(self, format: str) -> Iterator[Unfit]:  # noqa: A002 - the word that bundle.json uses
+        """Why MLeap 0.20 cannot load this node from a bundle of this format."""
+        for attr in self.attributes:
+            word = getattr(self, attr.key) if attr.newer else None
+            if isinstance(word, str) and word in attr.newer:
+                known = [each for each in attr.choices if each not in attr.newer]
+                later = f"MLeap {attr.newer[word]} and later read it" if attr.newer[word] else "No MLeap reads it"
+                yield Unfit(attr.name, word, f"{later}; 0.20 knows {', '.join(known)}")
+
+    def ignored(self) -> Iterator[str]:
+        """What MLeap 0.20 scores otherwise, one sentence each: facts that it has no slot for."""
+        for attr in self.attributes:
+            if attr.name.startswith("nacre.") and attr.name in self.node.attributes:
+                value = getattr(self, attr.key)
+                if value != attr.default:
+                    does = f"; there {attr.ignored}" if attr.ignored else ""
+                    yield f"{attr.name} = {_brief(value)} ({attr.meaning}) is ignored{does}"
+        if self.unlike:
+            yield self.unlike
+
+    @classmethod
+    def for_mleap(cls, node: Node) -> list[Node]:
+        """The node in forms that MLeap 0.20 can load, where there are such; itself, unless an op overrides this."""
+        return [node]
 
     # Reading and writing, derived from the tables.
 
@@ -257,6 +304,11 @@ class Stage:
             )
             attributes |= {name: pack(each, attr.kind) for name, each in many.items()}
         return Node(op=cls.op, name=name, attributes=attributes, inputs=list(inputs), outputs=list(outputs))
+
+
+def _brief(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:60]}…"
 
 
 def _rank(declared: Sequence[Port], port: str) -> tuple[int, int] | None:

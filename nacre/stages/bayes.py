@@ -45,7 +45,8 @@ class NaiveBayes(ClassifierStage):
         Attr("pi", "tensor", REQUIRED, "logarithm of each class's prior probability", spark=data("pi")),
         Attr("theta", "tensor", REQUIRED, "(classes, features), column by column: logarithms, or means if gaussian",
              spark=data("theta")),
-        Attr("model_type", "string", REQUIRED, "kind of model", WORDS, spark=param("modelType"), folded=True),
+        Attr("model_type", "string", REQUIRED, "kind of model", WORDS, spark=param("modelType"), folded=True,
+             newer={"complement": "", "gaussian": ""}),
         THRESHOLDS,
         Attr("sigma", "tensor", None, "variances of a gaussian model, in the form of theta; [0, 0] for others"),
     )  # fmt: skip

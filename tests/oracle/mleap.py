@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 RUNTIME = "ml.combust.mleap.runtime"
 BINARY = "ml.combust.mleap.binary"
+JSON = "ml.combust.mleap.json"
 FORMATS = {"json": "Json", "protobuf": "Protobuf"}
 
 
@@ -64,8 +65,15 @@ class Mleap:
         Vectors come as lists of floats, or as `frames.Sparse` where MLeap made a sparse one; null is None.
         """
         root = self._root(bundle)
-        frame = self._try(self._new(f"{BINARY}.DefaultFrameReader").fromBytes(frames.write(columns), self._utf8()))
+        maps = any(kind.startswith("map<") for kind, _ in columns.values())
+        content, form = (frames.as_json(columns), JSON) if maps else (frames.write(columns), BINARY)
+        frame = self._try(self._new(f"{form}.DefaultFrameReader").fromBytes(content, self._utf8()))
         scored = self._try(root.transform(frame))
+        if maps:  # no frame with maps can be written
+            names = self.gateway.jvm.java.util.ArrayList()
+            for name in (name for name, (kind, _) in columns.items() if kind.startswith("map<")):
+                names.add(name)
+            scored = self._new(f"{RUNTIME}.javadsl.LeapFrameSupport").drop(scored, names)
         found = frames.read(bytes(self._try(self._new(f"{BINARY}.DefaultFrameWriter", scored).toBytes(self._utf8()))))
         return found if outputs is None else {name: found[name] for name in outputs}
 
