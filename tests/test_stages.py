@@ -116,7 +116,9 @@ def jvm_cases() -> list[Any]:
     return [
         case
         for case, op, mode, words in known
-        if mode == "mleap" and NEEDED.get(op, "") in {"", *words} and not NEWER & {(op, *each) for each in words.items()}
+        if mode == "mleap"
+        and NEEDED.get(op, "") in {"", *words}
+        and not NEWER & {(op, *each) for each in words.items()}
     ]
 
 
