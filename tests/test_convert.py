@@ -88,8 +88,8 @@ def test_all_stages_that_cannot_be_written_are_listed(spark: SparkSession, frame
     from pyspark.ml import PipelineModel
     from pyspark.ml.feature import SQLTransformer
 
-    first = SQLTransformer(statement="SELECT *, x + 1 AS y FROM __THIS__")
-    second = SQLTransformer(statement="SELECT *, y + 1 AS z FROM __THIS__")
+    first = SQLTransformer(statement="SELECT *, hash(x) AS y FROM __THIS__")
+    second = SQLTransformer(statement="SELECT *, row_number() OVER (ORDER BY y) AS z FROM __THIS__")
     pipeline = PipelineModel(stages=[first, second])
     with pytest.raises(UnsupportedError) as caught:
         nacre.spark.save(pipeline, tmp_path / "model.zip", frame)
@@ -211,7 +211,7 @@ def test_all_that_stands_in_the_way_is_told_at_once(model: Any, frame: DataFrame
     from pyspark.sql import functions as F  # noqa: N812 - PySpark's own convention
 
     unsized = Normalizer(inputCol="nothing", outputCol="same")
-    unknown = SQLTransformer(statement="SELECT * FROM __THIS__")
+    unknown = SQLTransformer(statement="SELECT *, hash(x) AS h FROM __THIS__")
     frame = frame.withColumn("nothing", F.lit(None).cast(VectorUDT()))
     with pytest.raises(UnsupportedError) as caught:
         nacre.spark.save(PipelineModel([model, PipelineModel([unknown]), unsized]), tmp_path / "m.zip", frame)

@@ -112,9 +112,9 @@ class Model:
             self.types.update(zip(stage.output_names, types, strict=True))
         made = [name for stage in self.stages for name in stage.output_names]
         self.hidden = frozenset(own.hidden_columns) if own is not None else frozenset[str]()
-        self.outputs: dict[str, Type] = {
-            name: self.types[name] for name in dict.fromkeys(made) if name not in self.hidden
-        }
+        self.made: dict[str, Type] = {name: self.types[name] for name in dict.fromkeys(made)}
+        """The same with the columns that stages take off the frame, which are given to who asks for them by name."""
+        self.outputs: dict[str, Type] = {name: given for name, given in self.made.items() if name not in self.hidden}
         """Type of each column the model makes, in Spark's order."""
         self._functions: dict[tuple[tuple[str, ...] | None, str], Callable[..., Any]] = {}
 
@@ -158,7 +158,7 @@ class Model:
         shown = [name for name in table.column_names if name not in self.hidden]
         names = list(dict.fromkeys([*shown, *self.outputs])) if columns is None else list(columns)
         self._known(names, table.column_names)
-        made: dict[str, list[pa.Array]] = {name: [] for name in names if name in self.outputs}
+        made: dict[str, list[pa.Array]] = {name: [] for name in names if name in self.made}
         rooms = self._rooms(made, table.num_rows) if vectors == "dense" else {}
         alive, errors = [], list[RowError]()
         for start in range(0, max(table.num_rows, 1), BLOCK):
@@ -187,7 +187,7 @@ class Model:
 
         table = as_table(data)
         self._known([output], table.column_names)
-        if output in self.outputs:
+        if output in self.made:
             outcome = self._run(table, [output])
         else:
             outcome = self._run(table, [output], also=output)
@@ -224,7 +224,7 @@ class Model:
 
     def _known(self, names: Sequence[str], given: Sequence[str]) -> None:
         for name in names:
-            if name not in self.outputs and name not in given:
+            if name not in self.made and name not in given:
                 known = [*given, *(each for each in self.outputs if each not in given)]
                 raise SchemaError("no such column", expected=f"one of {', '.join(known)}", got=name, field=name)
 
@@ -257,7 +257,7 @@ class Model:
     def _compile(self, columns: tuple[str, ...] | None, vectors: str) -> Callable[..., Any]:
         if vectors not in VECTORS:
             raise SetupError("unknown form of vectors", expected="dense or sparse", got=vectors)
-        outputs = list(self.outputs) if columns is None else [name for name in columns if name in self.outputs]
+        outputs = list(self.outputs) if columns is None else [name for name in columns if name in self.made]
         stages = needed(self.stages, outputs)  # a column that is replaced before anybody reads it is made by no plan
         function = rows.compile_dict(stages, self.inputs, outputs, compact=vectors == "sparse")
         self._functions[columns, vectors] = function
@@ -272,7 +272,7 @@ class Model:
         """
         stages = needed(self.stages, [output])
         missing = [name for name in raw_columns(stages, self.inputs) if name not in inputs]
-        if missing or (output not in self.outputs and output not in inputs):
+        if missing or (output not in self.made and output not in inputs):
             name = missing[0] if missing else output
             raise SchemaError("a column is missing", expected=name, got=list(inputs), field=name)
         return rows.compile_positional(stages, self.inputs, inputs, output)

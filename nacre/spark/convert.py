@@ -65,7 +65,10 @@ def to_bundle(saved: str | os.PathLike[str], schema: Any = None) -> Bundle:
             "stages that cannot be written", expected="stages with a Bundle.ML op", got="; ".join(expander.problems),
             file=str(saved), fix="Leave them out of the pipeline, or replace them by stages that have an op",
         )  # fmt: skip
-    root = nodes[0] if len(nodes) == 1 and nodes[0].op == Pipeline.op else _pipeline(f"pipeline_{nodes[0].name}", nodes)
+    if len(nodes) == 1 and nodes[0].op == Pipeline.op:
+        root = nodes[0]
+    else:  # no node at all where a stage only names columns anew
+        root = _pipeline(f"pipeline_{nodes[0].name if nodes else Saved(Path(saved)).uid}", nodes)
     inputs = raw_columns(expander.stages, types)
     root.attributes["nacre.input_schema"] = pack(json.dumps(to_spark_json(inputs)), "string")
     root.attributes["nacre.spark_version"] = pack(str(Saved(Path(saved)).metadata.get("sparkVersion", "")), "string")

@@ -1,0 +1,69 @@
+"""The SQL of nacre.sql: what the parser makes of a statement, and what it refuses, by name."""
+
+from __future__ import annotations
+
+import pytest
+
+from nacre.spark.sqlparser import Parser
+from nacre.stages.sqltypes import SqlError, infer
+
+COLUMNS = {"x": "double", "i": "int", "s": "string", "b": "boolean", "odd name": "double"}
+
+
+def parsed(text: str) -> object:
+    (item,) = Parser(f"SELECT {text} AS out FROM __THIS__", list(COLUMNS)).select().items
+    assert item is not None
+    infer(item[0], COLUMNS)
+    return item[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "expr"),
+    [
+        ("X", ["col", "x"]),
+        ("`odd name`", ["col", "odd name"]),
+        ("x + 1 * 2", ["call", "+", ["col", "x"], ["call", "*", ["lit", "int", 1], ["lit", "int", 2]]]),
+        ("-9223372036854775808", ["lit", "long", -(2**63)]),
+        ("1e3", ["lit", "double", 1000.0]),
+        ("'it''s'", ["lit", "string", "it's"]),
+        ("not b and b", ["call", "and", ["call", "not", ["col", "b"]], ["col", "b"]]),
+        ("s not in ('a')", ["call", "not", ["in", ["col", "s"], [["lit", "string", "a"]]]]),
+        ("if(b, 1, 2)", ["case", [[["col", "b"], ["lit", "int", 1]]], ["lit", "int", 2]]),
+    ],
+)
+def test_expressions(text: str, expr: object) -> None:
+    assert parsed(text) == expr
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("sum(x)", "function SUM is not offered"),
+        ("y", "y: no such column"),
+        ("i * 0.5", "write CAST"),
+        ("x + s", "write CASTs"),
+        ("upper(x)", "write CAST"),
+        ("(select 1)", "not offered"),
+        ("x; drop", "not offered"),
+        ("case when b then 1", "END expected"),
+        ("(" * 60 + "x" + ")" * 60, "nested deeper"),
+        ("cast(x as date)", "CAST to DATE is not offered"),
+        ("s like s", "literal pattern"),
+    ],
+)
+def test_refused(text: str, told: str) -> None:
+    with pytest.raises(SqlError, match=told):
+        parsed(text)
+
+
+@pytest.mark.parametrize(
+    "statement", ["SELECT x FROM t", "SELECT x FROM __THIS__ GROUP BY x", "DELETE FROM __THIS__", ""]
+)
+def test_statements_of_another_kind(statement: str) -> None:
+    with pytest.raises(SqlError):
+        Parser(statement, list(COLUMNS)).select()
+
+
+def test_an_expression_needs_a_name() -> None:
+    with pytest.raises(SqlError, match="x \\+ 1: give the expression a name with AS"):
+        Parser("SELECT x + 1 FROM __THIS__", list(COLUMNS)).select()
