@@ -35,7 +35,7 @@ TEXTS = """SELECT *, upper(s) AS u, lower(s) AS l, trim(s) AS trimmed, concat(s,
     s LIKE '_b%' AS second, s NOT LIKE '%\\\\%%' AS percent, s = t AS same, s < t AS less, coalesce(s, t, 'none') AS known,
     s IN ('a', 'ab ') AS listed FROM __THIS__"""
 REFUSED = "SELECT *, i / j AS quotient, j % i AS rest, CAST(x AS INT) AS cut, i + i AS twice FROM __THIS__"
-CHOSEN = "SELECT row_number, i, x * 2 AS doubled FROM __THIS__ WHERE x > 0 OR i IS NULL"
+CHOSEN = "SELECT i, row_number, x * 2 AS doubled FROM __THIS__ WHERE x > 0 OR i IS NULL"
 AFTER = "SELECT *, doubled + i AS more FROM __THIS__"
 
 
