@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from nacre.plan.types import INTEGERS, Type
+from nacre.stages.sqltypes import infer
 from tests import bundles
 from tests.plans.base import LABELS, NASTY, Draw, Drawn
 
@@ -97,7 +98,7 @@ def nacre_sql(draw: Draw, words: dict[str, str], wild: bool = True) -> Drawn:
     for _ in range(draw(st.integers(1, 3))):
         base = draw(st.sampled_from(["double", "int", "boolean", "string"]))
         expr = draw(expression(base, draw(st.integers(0, 2))))
-        if draw(st.booleans()) or expr[:2] == ["lit", "null"]:
+        if draw(st.booleans()) or infer(expr, COLUMNS) == "null":
             expr = ["cast", draw(st.sampled_from(TARGETS)) if base != "string" else base, expr]
         held["expressions"].append(json.dumps(expr))
     if draw(st.booleans()):
