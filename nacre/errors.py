@@ -25,6 +25,8 @@ class NacreError(Exception):
 
     status = 400
     """HTTP status a container answers when this error ends a request."""
+    limit = 200
+    """Characters of `expected` and of `got` that are shown."""
 
     def __init__(self, message: str, *, expected: Any = None, got: Any = None, fix: str | None = None, **where: Any):
         unknown = set(where) - set(WHERE)
@@ -47,9 +49,9 @@ class NacreError(Exception):
         """Expected, got, where and fix as one line; empty when none is known."""
         parts = []
         if self.expected is not None:
-            parts.append(f"expected {shown(self.expected)}")
+            parts.append(f"expected {shown(self.expected, self.limit)}")
         if self.expected is not None or self.got is not None:
-            parts.append(f"got {shown(self.got)}")
+            parts.append(f"got {shown(self.got, self.limit)}")
         if self.where:
             parts.append("at " + ", ".join(f"{key} {value}" for key, value in self.where.items()))
         line = ", ".join(parts)
@@ -65,8 +67,8 @@ class NacreError(Exception):
         """The canonical JSON error body of the platform and of every container without an AWS twin."""
         error: dict[str, Any] = {"type": type(self).__name__, "message": self.message}
         if self.expected is not None or self.got is not None:
-            error["expected"] = None if self.expected is None else shown(self.expected)
-            error["got"] = shown(self.got)
+            error["expected"] = None if self.expected is None else shown(self.expected, self.limit)
+            error["got"] = shown(self.got, self.limit)
         if self.where:
             error["where"] = self.where
         if self.fix:
@@ -86,6 +88,8 @@ class BundleError(NacreError):
 
 class UnsupportedError(NacreError):
     """Well-formed, but nothing here can score or write it: an unknown op, a Spark class with no op."""
+
+    limit = 20_000  # the list of all that stands in the way is shown whole
 
 
 class SchemaError(NacreError):
