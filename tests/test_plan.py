@@ -103,3 +103,17 @@ def attempt(action: Callable[[], Any]) -> Any:
         return "dropped"
     except RowError as error:
         return bundles.told(error)
+
+
+@pytest.mark.parametrize("op", sorted(STRATEGIES))
+@settings(PLANS, max_examples=3)
+@given(data=st.data())
+def test_no_rows(op: str, data: st.DataObject) -> None:
+    """A table without rows has all its columns, of their types; `warm` scores one."""
+    model, _ = data.draw(models(op, "spark", {}))
+    model.warm()
+    scored = model.transform(model.input_schema.empty_table())
+    assert scored.num_rows == 0
+    assert {name: scored.schema.field(name).type for name in model.outputs} == {
+        name: given.arrow() for name, given in model.outputs.items()
+    }
