@@ -140,7 +140,7 @@ class Boosted(Stage):
         narrow = self.booster.contributions(x)
         out = np.zeros((len(x), self.booster.num_groups, self.width + 1), np.float32)
         out[:, :, [*self.used, self.width]] = narrow
-        return out.reshape(len(x), -1)
+        return out.reshape(len(x), self.booster.num_groups * (self.width + 1))  # -1 would not do for no rows
 
     # One row
 
