@@ -50,10 +50,11 @@ class Sample:
     def schema(self) -> dict[str, Any]:
         """Spark's schema JSON of the transformed frame, with the sizes of raw vectors filled in from its first row."""
         schema: dict[str, Any] = json.loads(self.result.schema.json())
+        raw = {field["name"]: field for field in json.loads(self.frame.schema.json())["fields"]}
         kept = {field["name"] for field in schema["fields"]}  # an SQLTransformer may leave raw columns out
-        schema["fields"] += [
-            each for each in json.loads(self.frame.schema.json())["fields"] if each["name"] not in kept
-        ]
+        schema["fields"] += [field for name, field in raw.items() if name not in kept]
+        if not self.transformed:  # a stage may give back a raw column in another type; the type it came in counts
+            schema["fields"] = [raw.get(field["name"], field) for field in schema["fields"]]
         unsized = [field for field in schema["fields"] if _unsized(field) and field["name"] in self.frame.columns]
         if unsized:
             first = self.rows[0] if self.rows else self.frame.select(*[field["name"] for field in unsized]).first()

@@ -135,6 +135,15 @@ class Saved:
             )
         return _linalg(self.table.column(column)[0].as_py())
 
+    def rows(self, folder: str = "data") -> list[dict[str, Any]]:
+        """The rows of a table of any length, vectors and matrices as Tensor."""
+        table = self.table if folder == "data" else read_parquet(self.path / folder, self.uid)
+        return [{name: _linalg(value) for name, value in row.items()} for row in table.to_pylist()]
+
+    def facts(self, folder: str) -> dict[str, Any]:
+        """A line of JSON in a sub-folder's own metadata."""
+        return _metadata(self.path / folder, ())
+
     def trees(self, regression: bool) -> list[tuple[Tree, float]]:
         """(tree, weight) of a tree or an ensemble."""
         rows = self.table.to_pylist()
@@ -184,7 +193,7 @@ def _shape(given: Type) -> Shape:
     return Shape("tensor", dims=None if given.size is None else (given.size,))
 
 
-def _metadata(path: Path) -> dict[str, Any]:
+def _metadata(path: Path, needed: tuple[str, ...] = ("class", "uid")) -> dict[str, Any]:
     folder = path / "metadata"
     if not folder.is_dir():
         raise BundleError(
@@ -196,7 +205,7 @@ def _metadata(path: Path) -> dict[str, Any]:
     parts = [each for each in sorted(folder.iterdir()) if not each.name.startswith(("_", "."))]
     try:
         content = json.loads(parts[0].read_text())
-        if not {"class", "uid"} <= set(content):
+        if not set(needed) <= set(content):
             raise ValueError("no class or uid")
     except (IndexError, ValueError, OSError) as error:
         raise BundleError(
@@ -237,7 +246,9 @@ def _numbers(value: Any) -> Any:
 
 
 def _linalg(value: Any) -> Any:
-    """Spark's vector and matrix structs to Tensor, matrices column-major; anything else as it is."""
+    """Spark's vector and matrix structs, or lists of them, to Tensor, matrices column-major; anything else as it is."""
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return [_linalg(each) for each in value]
     if not isinstance(value, dict):
         return value
     if "numRows" in value:

@@ -64,7 +64,14 @@ class Parity:
         save(fitted, path, frame, proof=0)
         model, rows = nacre.load(path), rows_of(case.score)
         transformed = Transformed(fitted.transform(frame))
-        return Prepared(case, path, model, rows, transformed.types(), outcomes(transformed, model, rows))
+        found = together(transformed, rows) if case.whole else outcomes(transformed, model, rows)
+        return Prepared(case, path, model, rows, transformed.types(), found)
+
+
+def together(transformed: Transformed, rows: list[dict[str, Any]]) -> list[Any]:
+    """What Spark makes of all rows at once."""
+    found = {row[NUMBER]: row.asDict() for row in transformed.frame.collect()}
+    return [found.get(n) for n in range(len(rows))]
 
 
 def outcomes(transformed: Transformed, model: Model, rows: list[dict[str, Any]]) -> list[Any]:

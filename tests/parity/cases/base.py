@@ -29,6 +29,8 @@ class Case:
     stages: Callable[[], Sequence[Any]]
     fit: Columns
     score: Columns
+    whole: bool = False
+    """Whether Spark shuffles the rows, so that they can only be asked for all at once; none may fail then."""
 
     def model(self, spark: SparkSession) -> Any:
         """The fitted pipeline."""
