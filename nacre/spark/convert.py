@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 from nacre.bundle.formats import FORMATS
 from nacre.bundle.values import pack
 from nacre.bundle.writer import new_bundle, write
-from nacre.errors import NacreError, SchemaError, UnsupportedError
+from nacre.errors import NacreError, SchemaError
 from nacre.plan.model import Model, raw_columns
 from nacre.plan.sparkschema import from_spark_json, to_spark_json
 from nacre.plan.types import Type
 from nacre.spark.expand import expansions
+from nacre.spark.problems import BROKEN, Problem, UnwritableError, refused, unknown
 from nacre.spark.saved import Saved
+from nacre.spark.target import TARGETS, check_target, differences, unfit, warn
 from nacre.stages import REGISTRY, Context, Stage, by_spark_class
 from nacre.stages.pipeline import Pipeline, leaves
 
@@ -39,6 +41,7 @@ def convert(
     schema: Any = None,
     overwrite: bool = False,
     format: str = "json",  # noqa: A002 - the word that bundle.json uses
+    target: str | None = None,
 ) -> Path:
     """Write the bundle of a model that Spark saved with ``model.write().save(saved)``.
 
@@ -49,22 +52,30 @@ def convert(
             StructType, or a pyarrow Schema. Without it raw columns of an assembler are taken for doubles.
         overwrite: replace `out` if it exists.
         format: "json" or "protobuf"; MLeap reads both.
+        target: "mleap-0.20" refuses what that version of MLeap, the one in AWS's image, cannot load, and prints on
+            stderr what it will score otherwise.
 
-    Raises UnsupportedError that lists every stage that cannot be written, all at once.
+    Raises UnwritableError that lists every stage that cannot be written, all at once.
     """
-    return write(to_bundle(saved, schema), out, overwrite, format)
+    return write(to_bundle(saved, schema, target, format), out, overwrite, format)
 
 
-def to_bundle(saved: str | os.PathLike[str], schema: Any = None) -> Bundle:
-    """The bundle of a saved Spark model, in memory."""
+def to_bundle(
+    saved: str | os.PathLike[str],
+    schema: Any = None,
+    target: str | None = None,
+    format: str = "json",  # noqa: A002 - the word that bundle.json uses
+) -> Bundle:
+    """The bundle of a saved Spark model, in memory; the arguments are those of `convert`."""
+    check_target(target)
     types = read_schema(schema)
     expander = Expander(dict(types), read_attrs(schema) if types else {})
     nodes = expander.nodes(Path(saved))
-    if expander.problems:
-        raise UnsupportedError(
-            "stages that cannot be written", expected="stages with a Bundle.ML op", got="; ".join(expander.problems),
-            file=str(saved), fix="Leave them out of the pipeline, or replace them by stages that have an op",
-        )  # fmt: skip
+    problems = expander.problems
+    if target is not None:
+        problems = [*problems, *unfit(expander.stages, expander.origins, format)]
+    if problems:
+        raise UnwritableError(problems, str(saved))
     if len(nodes) == 1 and nodes[0].op == Pipeline.op:
         root = nodes[0]
     else:  # no node at all where a stage only names columns anew
@@ -76,6 +87,9 @@ def to_bundle(saved: str | os.PathLike[str], schema: Any = None) -> Bundle:
         root.attributes["nacre.hidden_columns"] = pack(sorted(expander.hidden), "list<string>")
     bundle = new_bundle(root)
     Model(bundle)  # what cannot be loaded is not written
+    if target is not None:
+        shown = [f"the column {name} is among the outputs" for name in sorted(expander.hidden)]
+        warn([*differences(expander.stages), *shown])
     return bundle
 
 
@@ -89,7 +103,11 @@ class Expander:
         self.stages: list[Stage] = []
         self.followed: set[int] = set()
         self.hidden: set[str] = set()
-        self.problems: list[str] = []
+        self.problems: list[Problem] = []
+        self.origins: dict[str, tuple[str, str]] = {}
+        """Node name -> (uid, class) of the Spark stage it was made of."""
+        self.spoilt: set[str] = set()
+        """Columns of stages that cannot be written: what is unknown about them is no problem of its own."""
 
     def nodes(self, path: Path) -> list[Node]:
         saved = Saved(path, self.types, self.attrs, self.nodes, self.hidden)
@@ -108,18 +126,24 @@ class Expander:
     def _stage(self, saved: Saved) -> list[Node]:
         expand = expansions().get(saved.spark_class) or getattr(self.known.get(saved.spark_class), "from_spark", None)
         if expand is None:
-            self.problems.append(f"{saved.uid} ({saved.spark_class})")
-            return []
+            return self._give_up(saved, unknown(saved))
         try:
             nodes: list[Node] = expand(saved)
             for node in (leaf for each in nodes for leaf in leaves(each)):
                 if id(node) not in self.followed:  # those of a nested saved stage have been followed already
                     self.followed.add(id(node))
+                    self.origins[node.name] = (saved.uid, saved.spark_class)
                     self._follow(REGISTRY[node.op](node, Context()))
-        except NacreError as error:
-            self.problems.append(f"{saved.uid} ({saved.spark_class}): {error}")
-            return []
+        except (NacreError, *BROKEN) as error:
+            consequence = not self.spoilt.isdisjoint(saved.reads())
+            return self._give_up(saved, None if consequence else refused(saved, error))
         return nodes
+
+    def _give_up(self, saved: Saved, problem: Problem | None) -> list[Node]:
+        if problem is not None:
+            self.problems.append(problem)
+        self.spoilt.update(name for name in saved.makes() if name not in self.types)
+        return []
 
     def _follow(self, stage: Stage) -> None:
         self.stages.append(stage)
@@ -215,7 +239,11 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--schema", help="file with Spark's schema JSON (df.schema.json()) of the columns")
     parser.add_argument("--overwrite", action="store_true", help="replace the output if it exists")
     parser.add_argument("--format", choices=tuple(FORMATS), default="json", help="how models and nodes are written")
+    parser.add_argument(
+        "--for", dest="target", choices=TARGETS, help="refuse what this version of MLeap, the one in AWS's image, "
+        "cannot load, and say what it will score otherwise",
+    )  # fmt: skip
     args = parser.parse_args(argv)
-    path = convert(args.saved, args.out, args.schema, args.overwrite, args.format)
+    path = convert(args.saved, args.out, args.schema, args.overwrite, args.format, args.target)
     print(path)
     return 0

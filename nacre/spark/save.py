@@ -16,6 +16,7 @@ from nacre.plan.model import Model
 from nacre.proof import NOTE
 from nacre.spark.convert import to_bundle
 from nacre.spark.sample import Sample
+from nacre.spark.target import check_target
 
 if TYPE_CHECKING:
     import os
@@ -29,6 +30,7 @@ def save(
     overwrite: bool = False,
     format: str = "json",  # noqa: A002 - the word that bundle.json uses
     proof: int = 20,
+    target: str | None = None,
 ) -> Path:
     """Write a fitted PySpark model (classic or Spark Connect) as a bundle.
 
@@ -43,12 +45,14 @@ def save(
         format: "json" or "protobuf"; MLeap reads both.
         proof: how many rows of the sample go into the bundle, with what Spark makes of them, for `nacre verify` to
             score again. They are data: 0 leaves them out.
+        target: "mleap-0.20" for a bundle that MLeap 0.20 has to load; see `convert`.
     """
+    check_target(target)
     place = Staging(sample.sparkSession, staging)
     known = Sample(model, sample, proof)
     schema = known.schema()
     with place.saved(model) as folder:
-        bundle = to_bundle(folder, schema)
+        bundle = to_bundle(folder, schema, target, format)
     told = known.proof(Model(bundle), schema)
     if told is not None:
         bundle.notes[NOTE] = told.encode()

@@ -25,6 +25,10 @@ WORDS = {"NaN": math.nan, "Inf": math.inf, "-Inf": -math.inf}
 """How Spark's param JSON spells the doubles that JSON has not."""
 
 
+READ = ("input", "features", "label", "weight", "user", "item", "censor", "offset", "items")
+"""How the params begin that name columns a stage reads; all others name what it makes."""
+
+
 class Saved:
     """A saved stage.
 
@@ -94,6 +98,21 @@ class Saved:
     def attributes(self, cls: type[Stage]) -> dict[str, Any]:
         """The values of a Stage's attributes, by the sources its table names."""
         return {attr.name: attr.spark(self) for attr in cls.attributes if attr.spark is not None}
+
+    def reads(self) -> list[str]:
+        """The columns that any param names as input, whatever its class."""
+        return [name for key, name in self._columns() if key.lower().startswith(READ)]
+
+    def makes(self) -> list[str]:
+        """The columns that any other param names."""
+        return [name for key, name in self._columns() if not key.lower().startswith(READ)]
+
+    def _columns(self) -> list[tuple[str, str]]:
+        """(param, column) of every param whose name ends in Col or Cols."""
+        named = [(key, value) for key, value in self._params.items() if key.endswith(("Col", "Cols"))]
+        return [
+            (key, str(each)) for key, value in named for each in (value if isinstance(value, list) else [value]) if each
+        ]
 
     def child(self, name: str) -> Saved:
         """A saved stage in a sub-folder, which knows the same columns."""

@@ -33,7 +33,7 @@ class VectorAssembler(Stage):
         Attr(
             "nacre.handle_invalid", "string", None,
             "what null and NaN do; absent in foreign bundles: null fails and NaN passes, as in MLeap",
-            choices=("error", "skip", "keep"), spark=param("handleInvalid"),
+            choices=("error", "skip", "keep"), spark=param("handleInvalid"), ignored="null fails and NaN passes",
         ),
     )  # fmt: skip
     inputs = (Port("input", None, "inputCols", many="inputCols"),)

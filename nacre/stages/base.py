@@ -6,6 +6,7 @@ op, the Spark classes it stands for, its attributes, its ports, its two kernels.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -135,6 +136,10 @@ class Stage:
     """The bound against Spark, for the support table; :meth:`slack` computes it."""
     since: ClassVar[str] = ""
     """The MLeap version that reads the op first; "" for all since 0.8. Ops named ``nacre.`` are read by none."""
+    instead: ClassVar[str] = ""
+    """The way out for those who write for MLeap, of an op that its runtime 0.20 does not have."""
+    repaired: ClassVar[tuple[str, ...]] = ()
+    """Attributes whose infinities MLeap restores from JSON, which has none."""
     unlike: ClassVar[str] = ""
     """What MLeap itself scores otherwise than Spark, whatever the bundle says; for those who write for MLeap."""
 
@@ -204,7 +209,14 @@ class Stage:
 
     def unfit(self, format: str) -> Iterator[Unfit]:  # noqa: A002 - the word that bundle.json uses
         """Why MLeap 0.20 cannot load this node from a bundle of this format."""
+        if self.op.startswith(FOREIGN):
+            yield Unfit("op", self.op, self.instead or "Leave the stage out, or score the bundle with Nacre")
+            return
         for attr in self.attributes:
+            if format == "json" and not attr.name.startswith("nacre.") and attr.name not in self.repaired:
+                value = self.node.attributes.get(attr.name)
+                if value is not None and _infinite(value.data):
+                    yield Unfit(attr.name, "an infinity, which JSON does not hold", "Write with format protobuf")
             word = getattr(self, attr.key) if attr.newer else None
             if isinstance(word, str) and word in attr.newer:
                 known = [each for each in attr.choices if each not in attr.newer]
@@ -221,11 +233,6 @@ class Stage:
                     yield f"{attr.name} = {_brief(value)} ({attr.meaning}) is ignored{does}"
         if self.unlike:
             yield self.unlike
-
-    @classmethod
-    def for_mleap(cls, node: Node) -> list[Node]:
-        """The node in forms that MLeap 0.20 can load, where there are such; itself, unless an op overrides this."""
-        return [node]
 
     # Reading and writing, derived from the tables.
 
@@ -304,6 +311,17 @@ class Stage:
             )
             attributes |= {name: pack(each, attr.kind) for name, each in many.items()}
         return Node(op=cls.op, name=name, attributes=attributes, inputs=list(inputs), outputs=list(outputs))
+
+
+FOREIGN = ("nacre.", "xgboost.")
+"""How the ops are named that MLeap's runtime does not know: our own, and those that come with a jar of their own, which
+AWS's image has not."""
+
+
+def _infinite(data: Any) -> bool:
+    if isinstance(data, list):
+        return any(map(_infinite, data))
+    return _infinite(data.data) if isinstance(data, Value) else isinstance(data, float) and math.isinf(data)
 
 
 def _brief(value: Any) -> str:

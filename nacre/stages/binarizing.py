@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,7 +12,7 @@ from nacre.bundle.values import Shape
 from nacre.plan.frame import Bools, Column, Csr, Floats, Result, Scalars, Vectors, compressed, compressed_row
 from nacre.plan.rowcode import Ref, RowCode, ScalarRef, SparseRef, VectorRef
 from nacre.plan.types import DOUBLE, Type, vector
-from nacre.stages.base import REQUIRED, Attr, Port, Stage, stage, vector_of
+from nacre.stages.base import REQUIRED, Attr, Port, Stage, Unfit, stage, vector_of
 from nacre.stages.scaling import NULL, refuse_null
 
 if TYPE_CHECKING:
@@ -71,6 +71,11 @@ class Binarizer(Stage):
     def _value(self, attr: Attr, name: str) -> Any:
         listed = attr.kind == "shape" and self.node.attributes[name].form == "list"
         return super()._value(replace(attr, kind="list<shape>") if listed else attr, name)
+
+    def unfit(self, format: str) -> Iterator[Unfit]:  # noqa: A002 - the word that bundle.json uses
+        yield from super().unfit(format)
+        if self.thresholds is not None:
+            yield Unfit("thresholds", self.thresholds, "Give a node to each column")
 
     def wants(self) -> list[Type | None]:
         return [DOUBLE if x.base == "scalar" else vector(x.dims[0] if x.dims else None) for x in self.shapes]

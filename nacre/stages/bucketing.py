@@ -35,6 +35,8 @@ class Bucketizer(Stage):
     """
 
     op = "bucketizer"
+    repaired = ("splits",)
+    unlike = "null fails"
     spark_classes = ("org.apache.spark.ml.feature.Bucketizer",)
     attributes = (
         Attr("splits", "list<double>", REQUIRED, "edges of the buckets, ascending, at least three"),

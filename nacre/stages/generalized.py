@@ -128,6 +128,7 @@ class PowerRegression(MeanStage):
     x·w + b from a column of its own. A null offset gives nulls."""
 
     op = "nacre.generalized_linear_regression"
+    instead = "Fit it with a named link in place of linkPower, and without offsetCol"
     inputs = (FEATURES, OFFSET)
     attributes = (
         COEFFICIENTS,

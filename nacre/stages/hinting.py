@@ -28,6 +28,7 @@ class VectorSizeHint(Stage):
     """
 
     op = "nacre.vector_size_hint"
+    instead = "Leave VectorSizeHint out: the stages after it know the size of the vectors they were fitted on"
     spark_classes = ("org.apache.spark.ml.feature.VectorSizeHint",)
     attributes = (
         Attr("size", "int", REQUIRED, "number of entries", spark=param("size")),

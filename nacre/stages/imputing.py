@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,6 +51,12 @@ class Imputer(Stage):
         if self.context.mleap:
             self.result_type = DOUBLE
         self.cast = caster(self.result_type.base)
+
+    def ignored(self) -> Iterator[str]:
+        if self.input_type not in (None, "double"):
+            yield f"the output is a double, not of the input's type {self.input_type}"
+        if self.input_type is not None and not math.isnan(self.missing_value):
+            yield f"NaN is replaced too, not only {self.missing_value}"
 
     def wants(self) -> list[Type | None]:
         return [Type(self.input_type or "double")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from nacre.plan.frame import Column, OneHot, Result, Scalars, Texts
 from nacre.plan.rowcode import Part, Ref, RowCode, ScalarRef, VectorRef
 from nacre.plan.types import DOUBLE, STRING, Type, vector
 from nacre.stages import mlattrs
-from nacre.stages.base import Attr, Port, Stage, data, double_of, param, stage
+from nacre.stages.base import Attr, Port, Stage, Unfit, data, double_of, param, stage
 
 if TYPE_CHECKING:
     from nacre.bundle.node import Node
@@ -67,6 +67,11 @@ class StringIndexer(Stage):
         if missing is not None:
             raise self.bad("an attribute is missing", f"labels_array_{missing}", "list<string>", "nothing")
         return [self.labels_array[n] for n in range(length)]
+
+    def unfit(self, format: str) -> Iterator[Unfit]:  # noqa: A002 - the word that bundle.json uses
+        yield from super().unfit(format)
+        if self.labels_length is not None and self.labels_length != 1:
+            yield Unfit("labels_length", self.labels_length, "MLeap 0.23.3 reads several columns; 0.20 a node for each")
 
     @property
     def drops(self) -> bool:

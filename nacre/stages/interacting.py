@@ -104,6 +104,7 @@ class Interaction(Stage):
     """
 
     op = "interaction"
+    unlike = "entries of a sparse vector are taken by their place among the stored ones"
     spark_classes = ("org.apache.spark.ml.feature.Interaction",)
     attributes = (
         Attr("num_inputs", "int", REQUIRED, "number of inputs"),

@@ -4,7 +4,7 @@ support_vector_machine."""
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -256,6 +256,10 @@ class LogisticRegression(ClassifierStage):
             raise self.bad("an attribute is missing", "coefficients", "tensor", "nothing")
         self.sums = sums_of(self.coefficients, self.intercept)
         self.raw_threshold = _logit(self.threshold)
+
+    def ignored(self) -> Iterator[str]:
+        if self.matrix is not None:
+            yield "raw scores are those of the two-class model of the same probabilities"
 
     def _several(self, matrix_name: str, matrix: Tensor | None, name: str, intercepts: Tensor | None) -> None:
         for field, tensor in ((matrix_name, matrix), (name, intercepts)):

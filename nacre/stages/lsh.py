@@ -81,6 +81,7 @@ class MinHashLsh(HashStage):
     """
 
     op = "min_hash_lsh"
+    unlike = "hashes are computed in 32 bits and overflow: they are other numbers"
     spark_classes = ("org.apache.spark.ml.feature.MinHashLSHModel",)
     attributes = (
         Attr("random_coefficients_a", "list<long>", REQUIRED, "a of each table", spark=lambda s: _coefficients(s, 0)),

@@ -20,6 +20,7 @@ class MaxAbsScaler(Multiplier):
     """x * (1 / largest size of the entry when fitted), 0 counting as 1. MLeap divides, and cuts off at -1 and 1."""
 
     op = "max_abs_scaler"
+    unlike = "what goes beyond -1 to 1 is cut off there"
     spark_classes = ("org.apache.spark.ml.feature.MaxAbsScalerModel",)
     attributes = (
         Attr("maxAbs", "tensor", REQUIRED, "largest absolute value of each entry when fitted", spark=data("maxAbs")),

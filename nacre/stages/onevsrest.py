@@ -30,6 +30,7 @@ class OneVsRest(Stage):
     """
 
     op = "one_vs_rest"
+    unlike = "the sub-models' probabilities are compared, not their raw scores, so another class may win"
     spark_classes = (
         "org.apache.spark.ml.classification.OneVsRestModel",
         "pyspark.ml.classification.OneVsRestModel",

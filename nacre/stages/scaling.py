@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from nacre.bundle.values import Tensor
 from nacre.plan.frame import Column, Csr, Result, Vectors, compressed, compressed_row
 from nacre.plan.rowcode import Ref, RowCode, SparseRef, VectorRef
 from nacre.plan.types import Type, vector
-from nacre.stages.base import REQUIRED, Attr, Port, Stage, data, param, stage, vector_of
+from nacre.stages.base import REQUIRED, Attr, Port, Stage, Unfit, data, param, stage, vector_of
 
 if TYPE_CHECKING:
     from nacre.bundle.node import Node
@@ -161,6 +161,11 @@ class StandardScaler(Multiplier):
         self.shifts = None if self.mean is None else self.mean.values
         std = [1.0] * (self.size or 0) if self.std is None else self.std.values
         self.factors = [0.0 if s == 0.0 else 1.0 / s for s in std]
+
+    def unfit(self, format: str) -> Iterator[Unfit]:  # noqa: A002 - the word that bundle.json uses
+        yield from super().unfit(format)
+        if self.mean is None and self.std is None:
+            yield Unfit("std", None, "Leave the scaler out: with neither mean nor std it does nothing")
 
     # Without a mean it multiplies and keeps its input's form; with one the rows become dense.
 

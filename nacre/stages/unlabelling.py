@@ -34,6 +34,7 @@ class ReverseStringIndexer(Stage):
     """
 
     op = "reverse_string_indexer"
+    unlike = "NaN is the first label"
     spark_classes = ("org.apache.spark.ml.feature.IndexToString",)
     attributes = (
         Attr("labels", "list<string>", REQUIRED, "labels by index; those of the input column where Spark's has none"),

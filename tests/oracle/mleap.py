@@ -77,6 +77,10 @@ class Mleap:
         found = frames.read(bytes(self._try(self._new(f"{BINARY}.DefaultFrameWriter", scored).toBytes(self._utf8()))))
         return found if outputs is None else {name: found[name] for name in outputs}
 
+    def load(self, bundle: Path) -> None:
+        """Load a bundle and do nothing with it. Raises OracleError where the runtime cannot."""
+        self._root(bundle)
+
     def resave(self, bundle: Path, out: Path, form: str) -> None:
         """Load `bundle` and write it to `out` (.zip) as MLeap writes it, `form` being json or protobuf."""
         root = self._root(bundle)
