@@ -184,7 +184,12 @@ class Saved:
             return self.types[column]
         if default is None:
             raise UnsupportedError(
-                "the type of a column is not known", expected="a schema that names it", got=column, node=self.uid
+                "the type of a column is not known",
+                expected="a schema that names it",
+                got=column,
+                node=self.uid,
+                field=column,
+                fix="Give a sample, or the schema of the raw columns",
             )
         return default
 
@@ -195,7 +200,7 @@ class Saved:
         if size is None:
             raise UnsupportedError(
                 "the size of a vector is not known", expected="a schema whose ml_attr tells it", got=column,
-                node=self.uid,
+                node=self.uid, field=column, fix="Give a sample, or the schema of a transformed frame",
             )  # fmt: skip
         return size
 
