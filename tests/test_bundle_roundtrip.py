@@ -91,7 +91,7 @@ def test_a_bundle_survives(name: str, form: str, tmp_path: Path) -> None:
         third = read(write(again, tmp_path / f"{other}-{name}", format=other))
         assert third.format == other
         assert contents(third) == contents(ALL)
-    one, other = nacre.plan.model.Model(ALL).row(ROW), nacre.plan.model.Model(again).row(ROW)
+    one, other = nacre.Model(ALL).row(ROW), nacre.Model(again).row(ROW)
     assert {name: bits(value) for name, value in one.items()} == {name: bits(value) for name, value in other.items()}  # type: ignore[union-attr]
 
 
@@ -487,7 +487,7 @@ def test_texts_of_a_bundle_stay_data() -> None:
         bundles.node("string_indexer", {"labels_length": 1, "labels_array_{n}": {0: HOSTILE}}, [name], [f"{name}|out"], f"node{n}")
         for n, name in enumerate(names)
     ]  # fmt: skip
-    model = nacre.plan.model.Model(bundles.pipeline(*indexers))
+    model = nacre.Model(bundles.pipeline(*indexers))
     row = dict(zip(names, HOSTILE, strict=True))
     scored = model.row(row)
     assert scored is not None
