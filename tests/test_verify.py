@@ -15,9 +15,12 @@ from nacre.bundle import read, write
 from nacre.bundle.values import pack
 from nacre.cli import main
 from nacre.errors import BundleError, ModelError
+from nacre.plan import rowcode
+from nacre.plan.rowcode import Sparse
 from nacre.plan.types import Type, vector
 from nacre.proof import NOTE, Proof, ProofRow
-from nacre.proof.verify import gap, require, verify
+from nacre.proof.gaps import gap
+from nacre.proof.verify import require, verify
 from nacre.spark.save import save
 
 if TYPE_CHECKING:
@@ -147,6 +150,29 @@ def test_the_jvm_ignores_the_note(saved: Path, oracle: Any) -> None:
     assert found["b"] == [0.0, 1.0]
 
 
+def test_texts_and_wide_sparse_vectors(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lists and 2^18 wide vectors are proven with what they store, zeros are never written out."""
+    from pyspark.ml import Pipeline
+    from pyspark.ml.feature import IDF, HashingTF, Tokenizer
+
+    frame = spark.createDataFrame([("a b a",), ("",), ("é 😀 b",)], "s string").coalesce(1)
+    stages = [
+        Tokenizer(inputCol="s", outputCol="t"),
+        HashingTF(inputCol="t", outputCol="h"),
+        IDF(inputCol="h", outputCol="f"),
+    ]
+    path = save(Pipeline(stages=stages).fit(frame), tmp_path / "model.zip", frame)
+    assert [len(row.outputs["f"]["indices"]) for row in proof_of(path).rows] == [2, 1, 3]
+    monkeypatch.setattr(rowcode, "WIDEST", 1 << 17)  # from there on nobody may ask for the zeros
+    report = verify(path)
+    assert report.good
+    assert [each.column for each in report.checked] == ["t", "h", "f"]
+    bundle = read(path)
+    bundle.notes[NOTE] = bundle.notes[NOTE].replace(b'"values": [2.0', b'"values": [2.5')
+    wrong = {each.column: each.columns for each in verify(write(bundle, tmp_path / "other.zip")).checked if each.wrong}
+    assert wrong == {"h": 0.5}
+
+
 def test_round_trip_of_every_kind_of_value() -> None:
     nan, inf = math.nan, math.inf
     types = {
@@ -179,5 +205,12 @@ def test_garbage_is_refused(saved: Path, tmp_path: Path, content: bytes) -> None
 def test_gaps() -> None:
     assert gap((1.0, math.nan), (1.5, math.nan)) == 0.5
     assert gap((1.0,), (1.0, 2.0)) == math.inf
+    assert (
+        gap(Sparse(3, (1,), (2.0,)), Sparse(3, (0, 1), (0.0, 2.5)))
+        == gap((0.0, 2.0, 0.0), Sparse(3, (1,), (2.5,)))
+        == 0.5
+    )
+    assert gap(Sparse(3, (), ()), Sparse(4, (), ())) == gap({"a": 1.0}, {"b": 1.0}) == math.inf
+    assert gap({"a": 1.0, "b": math.nan}, {"b": math.nan, "a": 1.5}) == 0.5
     assert gap(1.0, None) == gap("a", "b") == gap(math.inf, 1.0) == math.inf
     assert gap(["a"], ["a"]) == gap(None, None) == gap(-math.inf, -math.inf) == gap((), ()) == 0.0

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nacre.errors import BundleError, SchemaError
 from nacre.plan.arrow import VECTOR_UDT
+from nacre.plan.rowcode import dense as written_out
 from nacre.plan.sparkschema import from_spark_json, to_spark_json
 from nacre.plan.types import Type, vector
 
@@ -125,17 +126,28 @@ def plain_value(value: Any) -> Any:
 
 
 def dense(value: Any, given: Type) -> Any:
-    """A value as `Model.row` takes and gives it: vectors as tuples."""
+    """A value as `Model.row` gives it by default: vectors as tuples."""
     if value is None or given.shape not in ("vector", "vectors"):
         return value
     if given.shape == "vectors":
         return [dense(each, vector()) for each in value]
-    if isinstance(value, list):
-        return tuple(value)
-    out = [0.0] * value["size"]
-    for index, number in zip(value["indices"], value["values"], strict=True):
-        out[index] = number
-    return tuple(out)
+    return tuple(value) if isinstance(value, list) else written_out(value["indices"], value["values"], value["size"])
+
+
+class StoredVector:
+    """A sparse vector as `Model.row` takes it: it tells which entries are stored, as PySpark's own does."""
+
+    def __init__(self, size: int, indices: list[int], values: list[float]):
+        self.size, self.indices, self.values = size, indices, values
+
+    def toArray(self) -> Sequence[float]:  # noqa: N802 - as PySpark calls it
+        return written_out(self.indices, self.values, self.size)
+
+
+def given_value(value: Any, given: Type) -> Any:
+    """A value of a proof as `Model.row` takes it."""
+    sparse = given.shape == "vector" and isinstance(value, dict)
+    return StoredVector(value["size"], value["indices"], value["values"]) if sparse else dense(value, given)
 
 
 def array(values: list[Any], given: Type) -> pa.Array:
@@ -146,7 +158,7 @@ def array(values: list[Any], given: Type) -> pa.Array:
         return pa.array([None if value is None else _udt(value) for value in values], VECTOR_UDT)
     if given.shape == "map":
         return pa.array([None if value is None else list(value.items()) for value in values], given.arrow())
-    return pa.array(values, given.arrow())
+    return pa.array([dense(value, given) for value in values], given.arrow())
 
 
 def _udt(value: Any) -> dict[str, Any]:

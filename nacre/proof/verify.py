@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,9 @@ from nacre.plan.arrow import column_in, column_out
 from nacre.plan.columns import run
 from nacre.plan.model import Model, raw_columns
 from nacre.plan.rowcode import Dropped
-from nacre.proof.notes import DROPPED, FAILED, FILE, NOTE, SCORED, Proof, array, dense, plain
+from nacre.proof.gaps import all_numbers, gap, value_of
+from nacre.proof.notes import DROPPED, FAILED, FILE, NOTE, SCORED, Proof, array, dense, given_value, plain
+from nacre.stages import base
 
 if TYPE_CHECKING:
     import os
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from nacre.stages.base import Stage
 
 PLANS = ("columns", "rows")
+Scored = list[tuple[str, dict[str, Any]]]
+"""(outcome, all columns that the stages make, in the form to compare) of each row."""
 
 
 @dataclass(frozen=True)
@@ -78,105 +82,132 @@ def require(path: str | os.PathLike[str]) -> None:
 
 def check(model: Model, proof: Proof) -> Report:
     """Score a proof's rows with a model."""
-    whole = {name: _score(model.stages, model.inputs, proof, plan) for name, plan in _PLANS.items()}
+    judge = Judge(model, proof)
     outcomes = [
         f"row {n}: Spark {row.outcome}, {name} plan {ours[n - 1][0]}"
         for n, row in enumerate(proof.rows, 1)
-        for name, ours in whole.items()
+        for name, ours in judge.whole.items()
         if ours[n - 1][0] != row.outcome
     ]
-    checked = [_column(stage, name, proof, whole) for stage in model.stages for name in stage.output_names]
+    checked = [
+        judge.column(stage, name) for stage in model.stages for name in stage.output_names if name in model.outputs
+    ]
     return Report(proof.spark, len(proof.rows), checked, outcomes)
 
 
-Scored = list[tuple[str, dict[str, Any]]]
-"""(outcome, output columns) of each row."""
+class Judge:
+    """Compares what both plans make of a proof's rows with what Spark made of them, column by column.
 
+    Columns that Spark does not show, steps of ours between two of Spark's, are not judged themselves.
 
-def _column(stage: Stage, name: str, proof: Proof, whole: Mapping[str, Scored]) -> Checked:
-    """Compare a column. Where an earlier stage is not exact, this one is judged on Spark's own values of its inputs."""
-    worst, bound, wrong = dict.fromkeys(PLANS, 0.0), 0.0, None
-    port = stage.output_ports[stage.output_names.index(name)]
-    for n, row in enumerate(proof.rows):
-        if row.outcome != SCORED or name not in row.outputs:
-            continue
-        theirs, known = row.outputs[name], {**row.inputs, **row.outputs}
-        given = [dense(known.get(each), proof.types[each]) if each in known else None for each in stage.input_names]
-        slack = stage.slack(port, given) if None not in given else 0.0
-        bound = max(bound, slack)
-        gaps = {plan: gap(ours[n][1].get(name), dense(theirs, proof.types[name])) for plan, ours in whole.items()}
-        worst = {plan: max(worst[plan], gaps[plan]) for plan in PLANS}
-        if max(gaps.values()) > slack and wrong is None and not _right_alone(stage, name, proof, n, slack):
-            wrong = n + 1
-    return Checked(name, stage.op, worst["columns"], worst["rows"], bound, wrong)
+    Attributes:
+        whole: plan -> its rows, scored from the raw columns.
+    """
 
+    def __init__(self, model: Model, proof: Proof):
+        self.model = model
+        self.proof = proof
+        self.types = {**model.types, **proof.types}
+        missing = [name for name in {**model.inputs, **model.outputs} if name not in proof.types]
+        if missing:
+            raise BundleError("the proof lacks a column", expected=missing[0], got=sorted(proof.types), file=FILE)
+        rows = [row.inputs for row in proof.rows]
+        self.whole = {name: plan(model.stages, model.inputs, self.types, rows) for name, plan in _PLANS.items()}
 
-def _right_alone(stage: Stage, name: str, proof: Proof, n: int, slack: float) -> bool:
-    row = proof.rows[n]
-    known = {**row.inputs, **row.outputs}
-    if any(each not in known for each in stage.input_names) or set(stage.input_names) & set(stage.output_names):
-        return False
-    types = raw_columns([stage], proof.types)
-    single = Proof(proof.types, [type(row)(known, SCORED, row.outputs)], proof.spark)
-    found = [plan([stage], types, single)[0] for plan in _PLANS.values()]
-    theirs = dense(row.outputs[name], proof.types[name])
-    return all(outcome == SCORED and gap(made[name], theirs) <= slack for outcome, made in found)
+    def column(self, stage: Stage, name: str) -> Checked:
+        """One column. Where an earlier stage is not exact, it is judged on Spark's own values of its inputs."""
+        worst, bound, wrong = dict.fromkeys(PLANS, 0.0), 0.0, None
+        for n, row in enumerate(self.proof.rows):
+            if row.outcome != SCORED or name not in row.outputs:
+                continue
+            slack = self.slack(stage, name, n)
+            gaps = {plan: self.gap(ours[n], name, n) for plan, ours in self.whole.items()}
+            bound = max(bound, slack)
+            worst = {plan: max(worst[plan], gaps[plan]) for plan in PLANS}
+            if max(gaps.values()) > slack and wrong is None and not self.right_alone(stage, name, n):
+                wrong = n + 1
+        return Checked(name, stage.op, worst["columns"], worst["rows"], bound, wrong)
 
+    def gap(self, scored: tuple[str, dict[str, Any]], name: str, n: int) -> float:
+        """How far a scored row is from Spark's, in one column; infinite where only Spark scored it."""
+        outcome, values = scored
+        theirs = value_of(self.proof.rows[n].outputs[name], self.types[name])
+        return gap(values[name], theirs) if outcome == SCORED else math.inf
 
-def gap(ours: Any, theirs: Any) -> float:
-    """The largest absolute difference of two values; infinite between values that have none."""
-    if isinstance(ours, (list, tuple)) and isinstance(theirs, (list, tuple)):
-        if len(ours) != len(theirs):
-            return math.inf
-        return max(map(gap, ours, theirs), default=0.0)
-    if isinstance(ours, float) and isinstance(theirs, (int, float)):
-        if ours == theirs or (ours != ours and theirs != theirs):
+    def slack(self, stage: Stage, name: str, n: int) -> float:
+        """How far the stage may be from Spark in this row. Its inputs are those that Spark shows, else ours."""
+        if type(stage).slack is base.Stage.slack:  # exact, whatever its inputs: do not write out wide ones
             return 0.0
-        return abs(ours - theirs) if math.isfinite(ours) and math.isfinite(theirs) else math.inf
-    return 0.0 if ours == theirs else math.inf
+        row = self.proof.rows[n]
+        shown, ours = {**row.inputs, **row.outputs}, self.whole["rows"][n][1]
+        given = [
+            dense(shown[each], self.types[each]) if each in shown else all_numbers(ours.get(each))
+            for each in stage.input_names
+        ]
+        port = stage.output_ports[stage.output_names.index(name)]
+        return stage.slack(port, given) if None not in given else 0.0
+
+    def right_alone(self, stage: Stage, name: str, n: int) -> bool:
+        """Whether the stage, after those that make what Spark does not show, gives Spark's value from Spark's."""
+        row = self.proof.rows[n]
+        shown = {**row.inputs, **row.outputs}
+        stages = self.since(stage, shown.keys())
+        made = {each for one in stages for each in one.output_names}
+        types = raw_columns(stages, self.types)
+        if types.keys() & made or not types.keys() <= shown.keys():
+            return False
+        slack = self.slack(stage, name, n)
+        return all(self.gap(plan(stages, types, self.types, [shown])[0], name, n) <= slack for plan in _PLANS.values())
+
+    def since(self, last: Stage, shown: Collection[str]) -> list[Stage]:
+        """A stage and those before it that make what it reads, as far back as the last columns that Spark shows."""
+        chosen, wanted = [last], set(last.input_names) - set(shown)
+        before = self.model.stages[: self.model.stages.index(last)]
+        for stage in reversed(before):
+            if wanted & set(stage.output_names):
+                chosen.append(stage)
+                wanted = wanted - set(stage.output_names) | set(stage.input_names) - set(shown)
+        return chosen[::-1]
 
 
-def _by_columns(stages: Sequence[Stage], types: Mapping[str, Type], proof: Proof) -> Scored:
+def _by_columns(
+    stages: Sequence[Stage], raw: Mapping[str, Type], types: Mapping[str, Type], rows: Sequence[Mapping[str, Any]]
+) -> Scored:
     import pyarrow as pa
 
-    raw = list(types)
-    table = pa.table({name: array([row.inputs.get(name) for row in proof.rows], proof.types[name]) for name in raw})
-    outcome = run(stages, {name: column_in(table, name, types[name]) for name in raw}, len(proof.rows))
+    table = pa.table({name: array([row.get(name) for row in rows], kind) for name, kind in raw.items()})
+    outcome = run(stages, {name: column_in(table, name, kind) for name, kind in raw.items()}, len(rows))
     made = {name: outcome.columns[name] for stage in stages for name in stage.output_names}
-    values = {name: column_out(column, proof.types[name], "dense").to_pylist() for name, column in made.items()}
+    arrays = {name: column_out(column, types[name], "sparse").to_pylist() for name, column in made.items()}
     failed = {error.where["row"] - 1 for error in outcome.errors()}
 
     def one(n: int) -> tuple[str, dict[str, Any]]:
         if n in failed or outcome.dropped[n]:
             return (FAILED if n in failed else DROPPED), {}
-        return SCORED, {name: each[n] for name, each in values.items()}
+        return SCORED, {name: value_of(each[n], types[name]) for name, each in arrays.items()}
 
-    return [one(n) for n in range(len(proof.rows))]
+    return [one(n) for n in range(len(rows))]
 
 
-def _by_rows(stages: Sequence[Stage], types: Mapping[str, Type], proof: Proof) -> Scored:
+def _by_rows(
+    stages: Sequence[Stage], raw: Mapping[str, Type], types: Mapping[str, Type], rows: Sequence[Mapping[str, Any]]
+) -> Scored:
     outputs = [name for stage in stages for name in stage.output_names]
-    function = rowplan.compile_dict(stages, types, outputs)
+    function = rowplan.compile_dict(stages, raw, outputs, compact=True)
 
-    def one(inputs: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    def one(row: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         try:
-            return SCORED, function({name: dense(inputs.get(name), types[name]) for name in types})
+            scored = function({name: given_value(row.get(name), kind) for name, kind in raw.items()})
         except Dropped:
             return DROPPED, {}
         except RowError:
             return FAILED, {}
+        return SCORED, {name: value_of(scored[name], types[name]) for name in outputs}
 
-    return [one(row.inputs) for row in proof.rows]
+    return [one(row) for row in rows]
 
 
 _PLANS = {"columns": _by_columns, "rows": _by_rows}
-
-
-def _score(stages: Sequence[Stage], types: Mapping[str, Type], proof: Proof, plan: Any) -> Scored:
-    missing = [name for name in types if name not in proof.types]
-    if missing:
-        raise BundleError("the proof lacks a column", expected=missing[0], got=sorted(proof.types), file=FILE)
-    return plan(stages, types, proof)  # type: ignore[no-any-return]
 
 
 def text(report: Report) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from nacre.errors import SetupError
+from nacre.errors import NacreError, SetupError
 from nacre.plan.sparkschema import VECTOR_CLASS, from_spark_json
 from nacre.proof import Proof, ProofRow
 from nacre.proof.notes import DROPPED, FAILED, SCORED, plain_value
@@ -68,7 +69,7 @@ class Sample:
         names = list(model.inputs)
         if not self.rows or not set(names) <= set(self.frame.columns):
             return None
-        answers = dict(enumerate(self.rows)) if self.transformed else self._answers()
+        answers = dict(enumerate(self.rows)) if self.transformed else self._answers(self._suspected(model, names))
         outputs = [name for name in model.outputs if name not in names]
         known = from_spark_json(schema)
         types = {name: known.get(name, kind) for name, kind in {**model.inputs, **model.outputs}.items()}
@@ -86,32 +87,55 @@ class Sample:
             return ProofRow(inputs, FAILED, {})
         return ProofRow(inputs, SCORED, {name: plain_value(answer[name]) for name in outputs})
 
-    def _answers(self) -> dict[int, Any]:
-        """Number of the row -> what Spark made of it. A row that Spark refuses fails a whole frame, so if one does each
-        row is asked for on its own."""
-        numbers = range(len(self.rows))
-        try:
-            return self._asked(numbers)
-        except Exception as error:
-            if not is_sparks(error):
-                raise
-        found: dict[int, Any] = {}
-        for n in numbers:
-            try:
-                found |= self._asked([n])
-            except Exception as error:
-                if not is_sparks(error):
-                    raise
-                found[n] = FAILED
+    def _suspected(self, model: Model, names: list[str]) -> set[int]:
+        """Numbers of the rows that Nacre refuses: Spark most likely does too."""
+        return {n for n, row in enumerate(self.rows) if _refused(model, {name: row[name] for name in names})}
+
+    def _answers(self, suspected: set[int]) -> dict[int, Any]:
+        """Number of the row -> what Spark made of it. A row that Spark refuses fails a whole frame, so those suspected
+        are asked for one by one, and all others together."""
+        others = [n for n in range(len(self.rows)) if n not in suspected]
+        with self._numbered() as frame:
+            found = self._halved(frame, others)
+            for n in sorted(suspected):
+                found |= self._halved(frame, [n])
         return found
 
-    def _asked(self, numbers: Any) -> dict[int, Any]:
+    @contextmanager
+    def _numbered(self) -> Iterator[Any]:
+        """The rows with their numbers, kept by Spark meanwhile: they go there once, however many jobs follow."""
         from pyspark.sql.types import IntegerType, StructField, StructType
 
         schema = StructType([*self.frame.schema.fields, StructField(NUMBER, IntegerType(), False)])
-        local = [(*self.rows[n], n) for n in numbers]
-        made = self.model.transform(self.frame.sparkSession.createDataFrame(local, schema))
-        return {row[NUMBER]: row for row in made.collect()}
+        local = [(*row, n) for n, row in enumerate(self.rows)]
+        frame = self.frame.sparkSession.createDataFrame(local, schema).coalesce(1).cache()
+        try:
+            yield frame
+        finally:
+            frame.unpersist()
+
+    def _halved(self, frame: Any, numbers: list[int]) -> dict[int, Any]:
+        """What Spark makes of these rows: in one job if it takes them all, else in halves down to those it refuses."""
+        if not numbers:
+            return {}
+        chosen = frame.where(f"{NUMBER} in ({', '.join(map(str, numbers))})")
+        try:
+            return {row[NUMBER]: row for row in self.model.transform(chosen).collect()}
+        except Exception as error:
+            if not is_sparks(error):
+                raise
+        if len(numbers) == 1:
+            return {numbers[0]: FAILED}
+        middle = len(numbers) // 2
+        return self._halved(frame, numbers[:middle]) | self._halved(frame, numbers[middle:])
+
+
+def _refused(model: Model, row: Mapping[str, Any]) -> bool:
+    try:
+        model.row(row, vectors="sparse")
+    except NacreError:
+        return True
+    return False
 
 
 def _unsized(field: Mapping[str, Any]) -> bool:

@@ -14,14 +14,27 @@ import subprocess
 import sys
 import traceback
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from nacre.bundle import read
+from nacre.plan.model import Model
+from nacre.proof import NOTE, Proof
+from nacre.proof.notes import SCORED, array
 from nacre.proof.verify import Report, verify
 
 ROOT = Path(__file__).resolve().parents[2]
 NEEDS = {"3": ["numpy<2", "pandas<3", "pyarrow<20", "pytest"], "4": ["numpy", "pandas<3", "pyarrow", "pytest"]}
 """Packages beside pyspark, by its major version: 3.5 wants numpy 1."""
+
+
+BRIEF = {
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    "spark.sql.adaptive.enabled": "false",
+}
+"""Thousands of jobs of a few rows: the JVM's better compiler and other plans halfway would cost more than they save."""
 
 
 def environment(version: str) -> Path:
@@ -41,23 +54,38 @@ def fit_all(out: Path, ops: list[str], sample: bool) -> None:
     """In the other environment: fit and save each case. What that Spark cannot do is written down with its reason."""
     from pyspark.sql import SparkSession
 
-    from tests.parity.cases import cases
     from tests.spark_session import SETTINGS
 
     builder = SparkSession.builder.master("local[2]").appName("nacre-parity")
-    for key, value in SETTINGS.items():
+    for key, value in {**SETTINGS, **BRIEF}.items():
         builder = builder.config(key, value)
     spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("OFF")
     skipped = {}
-    for op, of_op in cases().items():
-        for case in (of_op[:1] if sample else of_op) if not ops or op in ops else []:
-            try:
-                fit_one(spark, case, out / f"{op}@{case.name}.zip")
-            except Exception as error:  # noqa: BLE001 - whatever that Spark says is reported, and judged there
-                skipped[f"{op}@{case.name}"] = "".join(traceback.format_exception_only(error)).strip()[:300]
+
+    def fit(named: tuple[str, Any]) -> None:
+        name, case = named
+        try:
+            fit_one(spark, case, out / f"{name}.zip")
+        except Exception as error:  # noqa: BLE001 - whatever that Spark says is reported, and judged there
+            skipped[name] = "".join(traceback.format_exception_only(error)).strip()[:300]
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(fit, chosen(ops, sample)))
     (out / "skipped.json").write_text(json.dumps(skipped))
     spark.stop()
+
+
+def chosen(ops: list[str], sample: bool) -> list[tuple[str, Any]]:
+    """("op@case", case) of the cases to run."""
+    from tests.parity.cases import cases
+
+    return [
+        (f"{op}@{case.name}", case)
+        for op, of_op in cases().items()
+        if not ops or op in ops
+        for case in (of_op[:1] if sample else of_op)
+    ]
 
 
 def fit_one(spark: Any, case: Any, path: Path) -> None:
@@ -69,43 +97,94 @@ def fit_one(spark: Any, case: Any, path: Path) -> None:
     save(case.model(spark), path, frame, proof=len(rows))
 
 
-def check_all(out: Path) -> int:
-    """Verify each bundle and print the table; the number of cases that fail."""
-    by_op: dict[str, list[Report]] = defaultdict(list)
-    bad: list[str] = []
+@dataclass
+class Figures:
+    """What the sweep found of one op: its cases and rows, and how far its own columns are from Spark's."""
+
+    cases: int = 0
+    rows: int = 0
+    difference: float = 0.0
+    bound: float = 0.0
+
+    def add(self, report: Report, op: str) -> None:
+        own = [each for each in report.checked if each.op == op]  # those before it in the case have cases of their own
+        self.cases += 1
+        self.rows += report.rows
+        self.difference = max([self.difference, *(max(each.columns, each.rows) for each in own)])
+        self.bound = max([self.bound, *(each.bound for each in own)])
+
+
+@dataclass
+class Sweep:
+    """One Spark's: op -> figures, the differences beyond a bound, and what that Spark could not do."""
+
+    spark: str
+    ops: dict[str, Figures]
+    bad: list[str]
+    skipped: dict[str, str]
+
+    def text(self) -> str:
+        lines = [f"Spark {self.spark}:", f"{'op':<40}{'cases':>6}{'rows':>7}{'largest difference':>20}{'bound':>10}"]
+        lines += [
+            f"{op:<40}{each.cases:>6}{each.rows:>7}{each.difference:>20.3g}{each.bound:>10.2g}"
+            for op, each in self.ops.items()
+        ]
+        cases, rows = (sum(getattr(each, name) for each in self.ops.values()) for name in ("cases", "rows"))
+        total = f"{len(self.ops)} ops, {cases} cases, {rows} rows; {len(self.bad)} differences"
+        lines += [f"{total}; {len(self.skipped)} cases not run there", *self.bad]
+        return "\n".join([*lines, *(f"not run: {name}: {why}" for name, why in self.skipped.items())])
+
+
+def check_all(out: Path, spark: str) -> Sweep:
+    """Verify each bundle."""
+    found = Sweep(spark, defaultdict(Figures), [], json.loads((out / "skipped.json").read_text()))
     for path in sorted(out.glob("*.zip")):
+        op = path.stem.split("@")[0]
         report = verify(path)
-        by_op[path.stem.split("@")[0]].append(report)
-        if not report.good:
-            bad += [f"{path.stem}: {line}" for line in told(report)]
-    skipped = json.loads((out / "skipped.json").read_text())
-    print(f"{'op':<36}{'cases':>6}{'rows':>7}{'largest difference':>20}{'bound':>10}")
-    for op, reports in sorted(by_op.items()):
-        columns = [each for report in reports for each in report.checked]
-        worst = max((max(each.columns, each.rows) for each in columns), default=0.0)
-        bound = max((each.bound for each in columns), default=0.0)
-        rows = sum(report.rows for report in reports)
-        print(f"{op:<36}{len(reports):>6}{rows:>7}{worst:>20.3g}{bound:>10.2g}")
-    total = sum(map(len, by_op.values()))
-    rows = sum(report.rows for reports in by_op.values() for report in reports)
-    print(f"{len(by_op)} ops, {total} cases, {rows} rows; {len(bad)} differences; {len(skipped)} cases not run there")
-    print("\n".join([*bad, *(f"not run: {name}: {why}" for name, why in skipped.items())]))
-    return len(bad)
+        found.ops[op].add(report, op)
+        found.bad += [f"{path.stem}: {line}" for line in [*told(report), *forms(path, report)]]
+    return found
 
 
 def told(report: Report) -> list[str]:
     wrong = [each for each in report.checked if each.wrong is not None]
-    lines = [
-        f"{each.column} ({each.op}): {each.columns:.3g} and {each.rows:.3g} from Spark, bound {each.bound:.2g}, row {each.wrong}"
+    return report.outcomes + [
+        f"{each.column} ({each.op}): {each.columns:.3g}, {each.rows:.3g} off, bound {each.bound:.2g}, row {each.wrong}"
         for each in wrong
     ]
-    return lines + report.outcomes
+
+
+def forms(path: Path, report: Report) -> list[str]:
+    """Exact vectors that are not stored as that Spark stores them: sparse or dense, and with which entries."""
+    bundle = read(path)
+    model, proof = Model(bundle), Proof.decode(bundle.notes[NOTE])
+    kept = [row for row in proof.rows if row.outcome == SCORED]
+    exact = {each.column for each in report.checked if max(each.columns, each.rows, each.bound) == 0.0}
+    wanted = [name for name, kind in model.outputs.items() if kind.shape == "vector" and name in exact]
+    if report.outcomes or not kept or not wanted:
+        return []
+    raw = {name: array([row.inputs[name] for row in kept], kind) for name, kind in model.inputs.items()}
+    made = model.transform(raw, columns=wanted, vectors="sparse")
+    forms = [
+        (name, form(made[name][n].as_py()), form(row.outputs[name])) for name in wanted for n, row in enumerate(kept)
+    ]
+    return [f"{name}: stored as {ours}, Spark stores {theirs}" for name, ours, theirs in forms if ours != theirs]
+
+
+def form(vector: Any) -> Any:
+    """The stored indices of a sparse vector, "dense" for a dense one."""
+    if isinstance(vector, dict) and vector.get("type") != 1:
+        return list(vector["indices"])
+    return vector if vector is None else "dense"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="The parity cases on another Spark.")
     parser.add_argument("--spark", default="3.5.9", help="version of pyspark; default: %(default)s")
     parser.add_argument("--sample", action="store_true", help="one case an op")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write the figures there too, for tests.parity.figures"
+    )
     parser.add_argument("--fit", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("ops", nargs="*", help="default: all")
     args = parser.parse_args()
@@ -118,8 +197,11 @@ def main() -> int:
         command = [str(environment(args.spark)), "-m", "tests.parity.sweep", "--fit", folder, *args.ops]
         paths = {"PYTHONPATH": str(ROOT), "PYSPARK_PYTHON": command[0], "SPARK_LOCAL_IP": "127.0.0.1"}
         subprocess.run([*command, *(["--sample"] if args.sample else [])], check=True, cwd=ROOT, env=os.environ | paths)
-        print(f"Spark {args.spark}:")
-        return 1 if check_all(Path(folder)) else 0
+        found = check_all(Path(folder), args.spark)
+    print(found.text())
+    if args.json:
+        args.json.write_text(json.dumps(asdict(found)))
+    return 1 if found.bad else 0
 
 
 if __name__ == "__main__":
