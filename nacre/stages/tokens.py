@@ -16,6 +16,8 @@ from nacre.plan.types import TOKENS, Type
 from nacre.stages.base import REQUIRED, Attr, Port, Stage, param, stage
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from nacre.bundle.node import Node
     from nacre.spark.saved import Saved
 
@@ -90,6 +92,8 @@ class NGram(TokenStage):
         import pyarrow.compute as pc
 
         words = pa.concat_arrays([tokens.words, pa.array(["null"], pa.string())])
+        if self.n > MANY:
+            return self._cut(tokens, words)
         runs, codes, grams = tokens.codes, tokens.codes, words
         for step in range(1, self.n):
             pairs = pa.array(runs[: max(len(codes) - step, 0)] * len(words) + codes[step:]).dictionary_encode()
@@ -101,6 +105,19 @@ class NGram(TokenStage):
         offsets = np.concatenate([[0], np.cumsum(counts)])
         starts = np.arange(offsets[-1]) + np.repeat(tokens.offsets[:-1] - offsets[:-1], counts)
         return Tokens(offsets, runs[starts], grams, tokens.null)
+
+    def _cut(self, tokens: Tokens, words: pa.Array) -> Tokens:
+        """Long runs, list by list: only lists that are as long have any, whatever n is."""
+        import pyarrow as pa
+
+        counts = np.maximum(tokens.counts - (self.n - 1), 0)
+        grams: list[str] = []
+        for row in np.flatnonzero(counts).tolist():
+            codes = tokens.codes[tokens.offsets[row] : tokens.offsets[row + 1]]
+            grams += _long_grams(words.take(pa.array(codes)).to_pylist(), self.n)
+        distinct = pa.array(grams, pa.string()).dictionary_encode()
+        codes = distinct.indices.to_numpy().astype(np.int64)
+        return Tokens(np.concatenate([[0], np.cumsum(counts)]), codes, distinct.dictionary, tokens.null)
 
     def of_row(self, code: RowCode, name: str) -> ListRef:
         return ListRef(code.let(f"{code.const(grams_of(self.n), 'grams')}({name})", "k"))
