@@ -12,7 +12,7 @@ import pytest
 
 import nacre
 from nacre.bundle import read
-from nacre.plan import forest
+from nacre.plan import forest, ways
 from nacre.spark.save import save
 from nacre.stages import REGISTRY
 from tests import bundles
@@ -169,7 +169,7 @@ def test_trees_past_the_budget(parity: Parity, name: str, monkeypatch: pytest.Mo
     """Too big to become source or bit slices, a tree is walked as flat arrays, with the same result."""
     ready = parity.prepared("decision_tree_regression", name)
     monkeypatch.setattr(forest, "NODES", 0)
-    monkeypatch.setattr(forest, "DEEPEST", -1)
+    monkeypatch.setattr(ways, "DEEPEST", -1)
     walked = bundles.assert_plans_agree(nacre.load(ready.path), ready.rows)
     monkeypatch.undo()
     nested = bundles.assert_plans_agree(nacre.load(ready.path), ready.rows)
