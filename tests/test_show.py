@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 import nacre
-from nacre.bundle import write
+from nacre.bundle import Node, write
 from nacre.bundle.show import describe, main
-from nacre.bundle.values import Value
-from nacre.errors import BundleError
+from nacre.bundle.values import Value, pack
+from nacre.errors import BundleError, UnsupportedError
+from nacre.plan.refused import REFUSED
 from tests import bundles
 from tests.shared import CHECKOUT, shared
 from tests.test_bundle_roundtrip import ALL, REAL, unknown
@@ -85,6 +86,22 @@ def test_real_bundles(name: str) -> None:
     assert all(f"UNSUPPORTED {op}" in text for op in ops)
     assert ("UNSUPPORTED" in text) == bool(ops)
     assert ("Every op can be scored." in text or "NOTE" in text) or ops
+
+
+@pytest.mark.parametrize("op", REFUSED)
+def test_an_op_that_is_read_and_not_scored(op: str, tmp_path: Path) -> None:
+    """It shows with its members, and the refusal says why and what to do."""
+    inner = Node(op="tokenizer", name="model0", attributes={})
+    node = Node(op=op, name="odd", attributes={"labels": pack(["a"], "list<string>")}, members=[inner])
+    node.inputs, node.outputs = [("label", "s")], [("drilldown.output", "out")]
+    path = write(bundles.pipeline(node), tmp_path / "m.zip")
+    text = describe(path)
+    assert "1 members of op tokenizer" in text
+    assert f"UNSUPPORTED {op} (node odd): {REFUSED[op]}." in text
+    with pytest.raises(UnsupportedError, match="cannot be scored") as caught:
+        nacre.load(path)
+    assert caught.value.fix == REFUSED[op]
+    assert caught.value.where["node"] == "odd"
 
 
 def test_nothing_is_built(tmp_path: Path) -> None:

@@ -92,10 +92,17 @@ def _known(op: str) -> bool:
     return op in REGISTRY
 
 
+def _refused() -> dict[str, str]:
+    from nacre.plan.refused import REFUSED
+
+    return REFUSED
+
+
 def _warnings(root: Node) -> Iterator[str]:
     for node in root.walk():
         if not _known(node.op):
-            yield f"UNSUPPORTED {node.op} (node {node.name}): nothing here scores this op."
+            why = _refused().get(node.op, "nothing here scores this op")
+            yield f"UNSUPPORTED {node.op} (node {node.name}): {why}."
         elif node.op == "vector_assembler" and "nacre.handle_invalid" not in node.attributes:
             yield (
                 f"NOTE {node.name}: the bundle does not say what null and NaN do (MLeap has no slot for "

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nacre.bundle.reader import read
+from nacre.bundle.writers import by_sklearn
 from nacre.errors import BundleError, RowError, SchemaError, SetupError, UnsupportedError
 from nacre.formats.murmur3 import VERSIONS
 from nacre.plan import rows
 from nacre.plan.columns import Outcome, needed, raise_first, run
 from nacre.plan.frame import Lists, Scalars, Texts
 from nacre.plan.loading import undisturbed
+from nacre.plan.refused import REFUSED
 from nacre.plan.rowcode import Dropped
 from nacre.plan.sparkschema import from_spark_json
 from nacre.plan.types import STRING, Type
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 MODES = ("spark", "mleap")
 VECTORS = ("dense", "sparse")
+MATRICES = ("rows", "columns")
 BLOCK = 20_000
 """Rows that `transform` takes through all stages at a time, so that memory grows with the result only. No power of
 two: the columns of a block would all lie at the same place in the processor's cache, and turning them into rows
@@ -41,7 +44,9 @@ ROOM = 1 << 29
 """Numbers of a column up to which they are put into one array."""
 
 
-def load(path: str | os.PathLike[str], mode: str = "spark", hash_version: int | None = None) -> Model:
+def load(
+    path: str | os.PathLike[str], mode: str = "spark", hash_version: int | None = None, matrices: str | None = None
+) -> Model:
     """Load a bundle: a zip, a tar.gz or a directory.
 
     Args:
@@ -49,6 +54,9 @@ def load(path: str | os.PathLike[str], mode: str = "spark", hash_version: int | 
         mode: "spark" gives Spark's numbers, "mleap" MLeap's own where the two differ.
         hash_version: hash of hashing_term_frequency where the bundle does not name it: 2 for a model of Spark 3 or
             later that MLeap 0.16 or 0.17 wrote, 1 (the default) for one of Spark 2.
+        matrices: how matrices stand in the bundle: "rows" if row by row, as MLeap's package for scikit-learn writes
+            them, "columns" if column by column, as all others do. Without it, as the names of the nodes tell; in mode
+            "mleap" by columns, since MLeap reads every bundle so.
 
     Raises:
         BundleError: the artefact is broken or unsafe; names the file and the field.
@@ -56,10 +64,12 @@ def load(path: str | os.PathLike[str], mode: str = "spark", hash_version: int | 
     """
     if mode not in MODES:
         raise SetupError("unknown mode", expected=" or ".join(MODES), got=mode)
+    if matrices not in (None, *MATRICES):
+        raise SetupError("unknown order of matrices", expected=" or ".join(MATRICES), got=matrices)
     if hash_version not in (None, *VERSIONS):
         raise SetupError("unknown version of the hash", expected="1 or 2", got=hash_version)
     with undisturbed():
-        return Model(read(path), mode, hash_version)
+        return Model(read(path), mode, hash_version, matrices)
 
 
 def build(root: Node, context: Context) -> list[Stage]:
@@ -67,7 +77,12 @@ def build(root: Node, context: Context) -> list[Stage]:
     nodes = list(leaves(root))
     unknown = [node for node in nodes if node.op not in REGISTRY]
     if unknown:
-        node = unknown[0]
+        node = next((each for each in unknown if each.op in REFUSED), unknown[0])
+        if node.op in REFUSED:
+            raise UnsupportedError(
+                f"op {node.op!r} cannot be scored", expected="an op that Nacre scores", got=node.op,
+                fix=REFUSED[node.op], file=node.file("model"), node=node.name,
+            )  # fmt: skip
         raise UnsupportedError(
             f"unknown op {node.op!r}", expected="an op that Nacre scores",
             got=", ".join(f"{each.op} (node {each.name})" for each in unknown),
@@ -93,12 +108,16 @@ class Scored:
 class Model:
     """A bundle ready to score. It never changes and may be used from many threads."""
 
-    def __init__(self, bundle: Bundle, mode: str = "spark", hash_version: int | None = None):
+    def __init__(
+        self, bundle: Bundle, mode: str = "spark", hash_version: int | None = None, matrices: str | None = None
+    ):
         self.bundle = bundle
         self.mode = mode
         root = bundle.root
         own = Pipeline(root, Context()) if root.op == Pipeline.op else None
-        self.stages = build(root, Context(mode, _spark_rules(mode, getattr(own, "spark_version", None)), hash_version))
+        rules = _spark_rules(mode, getattr(own, "spark_version", None))
+        by_rows = matrices == "rows" or (matrices is None and mode != "mleap" and by_sklearn(root))
+        self.stages = build(root, Context(mode, rules, hash_version, by_rows))
         self.inputs: dict[str, Type] = raw_columns(self.stages, _declared(own) if own is not None else {})
         """Type of each raw column the model needs."""
         self.types = dict(self.inputs)

@@ -114,6 +114,8 @@ class Context:
     """Version (major, minor) of the Spark whose rules hold where versions differ."""
     hash_version: int | None = None
     """Version of the hash of terms where a bundle does not name it; None: as MLeap has it."""
+    row_major: bool = False
+    """Whether matrices stand row by row, as scikit-learn's exporter writes them; see `nacre.bundle.writers`."""
 
     @property
     def spark_4(self) -> bool:
@@ -140,6 +142,8 @@ class Stage:
     """The way out for those who write for MLeap, of an op that its runtime 0.20 does not have."""
     repaired: ClassVar[tuple[str, ...]] = ()
     """Attributes whose infinities MLeap restores from JSON, which has none."""
+    void: ClassVar[tuple[str, ...]] = ()
+    """Output ports that some writer names though the op has nothing for them; their columns are not made."""
     unlike: ClassVar[str] = ""
     """What MLeap itself scores otherwise than Spark, whatever the bundle says; for those who write for MLeap."""
 
@@ -150,7 +154,8 @@ class Stage:
         for attr in self.attributes:
             setattr(self, attr.key, self._read(attr))
         self.input_names = [column for _, column in self._ordered(node.inputs, self.inputs)]
-        made = self._ordered(node.outputs, self.outputs)
+        given = [(port, column) for port, column in node.outputs if port not in self.void]
+        made = self._ordered(given, self.outputs)
         self.output_ports = [port for port, _ in made]
         self.output_names = [column for _, column in made]
         self.prepare()

@@ -38,7 +38,7 @@ def matrix_of(stage: Stage, name: str, tensor: Tensor) -> Floats:
     """A two-dimensional attribute, kept column by column, as an array of shape (rows, columns)."""
     if len(tensor.dims) != 2:
         raise stage.bad("not a matrix", name, "two dimensions", list(tensor.dims))
-    return np.array(tensor.values, np.float64).reshape(tensor.dims, order="F")
+    return np.array(tensor.values, np.float64).reshape(tensor.dims, order="C" if stage.context.row_major else "F")
 
 
 class LinearStage(Stage):

@@ -161,6 +161,7 @@ def _count(size: int, degree: int) -> int:
 
 
 TERM = re.compile(r"x(\d+)(?:\^(\d+))?", re.ASCII)
+PIECE = re.compile(rf"1?|{TERM.pattern}( {TERM.pattern})*", re.ASCII)
 MOST_TERMS = 1 << 18
 
 
@@ -180,6 +181,9 @@ class SklearnPolynomialExpansion(ExpandingStage):
         pieces = self.combinations.split(",")
         while len(pieces) > 1 and not pieces[-1]:
             pieces.pop()
+        strange = next((each for each in pieces if not PIECE.fullmatch(each.strip("[] "))), None)
+        if strange is not None and not self.context.mleap:  # MLeap takes what it cannot read for 1.0
+            raise self.bad("a product of unknown names", "combinations", "x0, x1^2, x0 x1 or 1", strange)
         found = [TERM.findall(piece) for piece in pieces]
         if any(len(number) > 9 for terms in found for term in terms for number in term):
             raise self.bad("absurd number", "combinations", "numbers of up to 9 digits", self.combinations[:80])

@@ -69,7 +69,8 @@ class Pca(Projection):
     spark_classes = ("org.apache.spark.ml.feature.PCAModel",)
     attributes = (
         Attr(
-            "principal_components", "tensor", REQUIRED, "a column a component, shape (features, k), column-major",
+            "principal_components", "tensor", REQUIRED,
+            "a column a component, shape (features, k), column-major; of scikit-learn's exporter a row, row-major",
             spark=data("pc"),
         ),
     )  # fmt: skip
@@ -85,7 +86,7 @@ class Pca(Projection):
         if len(dims) != 2 or not finite(values):
             got = f"{list(dims)} {'with' if not finite(values) else 'without'} NaN or infinities"
             raise self.bad("no matrix of components", "principal_components", "[features, k] finite numbers", got)
-        self.features, self.k = dims
+        self.features, self.k = reversed(dims) if self.context.row_major else dims  # scikit-learn's is transposed
         self.components = np.array(values).reshape(self.k, self.features)
 
     def matrix(self, size: int) -> Floats:

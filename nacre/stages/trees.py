@@ -154,6 +154,7 @@ class RandomForestRegression(EnsembleStage):
 
     op = "random_forest_regression"
     spark_classes = ("org.apache.spark.ml.regression.RandomForestRegressionModel",)
+    void = ("raw_prediction", "probability")  # scikit-learn's exporter names them for every forest
 
     def combine(self, predictions: Sequence[Floats]) -> Floats:
         return total(predictions) / len(predictions)
