@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nacre.handlers.base import Setting
+    from nacre.stages import Stage
 
 HERE = Path(__file__).resolve().parent
 NOTE = "<!-- Written by docs/build.py (`make docs`); edit what it reads instead. -->\n"
@@ -43,13 +44,64 @@ def help_of(verb: str) -> str:
     return told.stdout.rstrip()
 
 
+OPS = """# Ops
+
+Every Bundle.ML op that Nacre scores and writes, as its class declares it: the Spark classes it stands for, the first
+version of MLeap's runtime that reads it, the plans that score it, and how near it is to Spark's numbers.
+"""
+CLASSES = """## The classes of PySpark
+
+Every transformer and model of `pyspark.ml`, and what becomes of it. A model of `pyspark.ml.connect` is none of these:
+it is saved in a layout of its own and not written. Stages of the `xgboost` and MLeap packages are in the table above.
+"""
+
+
+def short(spark_class: str) -> str:
+    """A class name without the packages that say nothing."""
+    return spark_class.removeprefix("org.apache.spark.ml.")
+
+
+def read_by(cls: type[Stage]) -> str:
+    """Which MLeap reads an op, and what 0.20 does not know of it."""
+    if cls.op.startswith("nacre."):
+        return "none: Nacre only"
+    if cls.op.startswith("xgboost."):
+        return "0.8 on, with its xgboost jar"
+    words = [each for attr in cls.attributes for each in attr.newer.items()]
+    later = [f"{word} {version + ' on' if version else 'never'}" for word, version in words]
+    return f"{cls.since or '0.8'} on{'; ' if later else ''}{', '.join(later)}"
+
+
+def plans(cls: type[Stage]) -> str:
+    """Which of the two plans an op has a kernel for."""
+    from nacre.stages import Stage
+
+    kernels = {"columns": cls.columns is not Stage.columns, "row": cls.row is not Stage.row}
+    return " and ".join(name for name, there in kernels.items() if there) or "those of its children"
+
+
 def ops() -> str:
     """What each Stage declares."""
+    from nacre.plan.refused import REFUSED
+    from nacre.spark.accounts import accounts
     from nacre.stages import REGISTRY
 
-    parts = ["# Ops\n\nEvery Bundle.ML op that Nacre scores and writes, as its class declares it.\n"]
-    rows = [[f"[{op}](#{op})", ", ".join(cls.spark_classes), cls.exact] for op, cls in sorted(REGISTRY.items())]
-    parts.append(table(["op", "Spark classes", "equal to Spark"], rows))
+    parts = [OPS]
+    rows = [
+        [
+            f"[{op}](#{op.replace('.', '')})",
+            ", ".join(map(short, cls.spark_classes)),
+            read_by(cls),
+            plans(cls),
+            cls.exact,
+        ]
+        for op, cls in sorted(REGISTRY.items())
+    ]
+    parts.append(table(["op", "Spark classes", "read by MLeap", "plans", "equal to Spark"], rows))
+    parts.append("Read and shown, but not scored:\n")
+    parts.append(table(["op", "why"], [[f"`{op}`", why] for op, why in sorted(REFUSED.items())]))
+    parts.append(CLASSES)
+    parts.append(table(["class", "written as"], [[f"`{each.name}`", each.text] for each in accounts()]))
     for op, cls in sorted(REGISTRY.items()):
         attributes = [[f"`{a.name}`", a.kind, repr(a.default), a.meaning] for a in cls.attributes]
         about = (cls.__doc__ or "").split("\n\n")[0].strip()

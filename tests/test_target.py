@@ -204,3 +204,40 @@ def test_the_verb(frame: DataFrame, tmp_path: Path, capsys: pytest.CaptureFixtur
     with pytest.raises(SetupError, match="unknown target"):
         nacre.spark.convert(*arguments, target="mleap-0.1")
     assert capsys.readouterr().err
+
+
+def test_every_class_of_pyspark_is_accounted_for() -> None:
+    """The table in docs/ops.md: an op, an expansion, or a refusal with its reason."""
+    from nacre.spark.accounts import accounts
+
+    found = {account.name: account for account in accounts()}
+    assert [name for name, account in found.items() if not account.text] == []
+    assert len(found) > 70
+    by_kind = {kind: {a.name.rpartition(".")[2] for a in found.values() if a.kind == kind} for kind in KINDS}
+    assert set.union(*by_kind.values()) == {name.rpartition(".")[2] for name in found}
+    assert "StringIndexerModel" in by_kind["op"]
+    assert "RFormulaModel" in by_kind["expansion"]
+    assert by_kind["tuned"] == {"CrossValidatorModel", "TrainValidationSplitModel"}
+    assert by_kind["refused"] == {"FPGrowthModel"}
+    bases = "ClassificationModel JavaModel JavaPredictionModel JavaTransformer LDAModel Model PredictionModel"
+    more = "ProbabilisticClassificationModel RegressionModel Transformer UnaryTransformer"
+    assert by_kind["base"] == set(f"{bases} {more}".split())
+
+
+KINDS = ("op", "expansion", "tuned", "refused", "base")
+
+
+def test_a_refusal_is_of_a_class_that_nothing_writes() -> None:
+    from nacre.spark.expand import expansions
+    from nacre.spark.problems import REFUSED
+
+    assert not REFUSED.keys() & {*nacre.stages.by_spark_class(), *expansions()}
+
+
+def test_a_class_that_is_refused_says_why(spark: SparkSession, tmp_path: Path) -> None:
+    from pyspark.ml.fpm import FPGrowth
+
+    baskets = spark.createDataFrame([(["a", "b"],), (["a"],)], "items array<string>")
+    FPGrowth(itemsCol="items", minSupport=0.4).fit(baskets).write().save(str(tmp_path / "saved"))
+    with pytest.raises(UnwritableError, match="no function of one row"):
+        nacre.spark.convert(tmp_path / "saved", tmp_path / "model.zip")

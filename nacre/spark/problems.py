@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from nacre.spark.saved import Saved
 
 REFUSED: dict[str, tuple[str, str]] = {
-    "org.apache.spark.ml.clustering.DistributedLDAModel": (
-        "its topics are a graph over the training documents", "Write model.toLocal() in its place",
-    ),
     "org.apache.spark.ml.fpm.FPGrowthModel": (
         "its rules are joined to a whole table, which is no function of one row", "Leave it out of the pipeline",
     ),

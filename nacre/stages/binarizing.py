@@ -209,6 +209,7 @@ class SklearnBinarizer(Binarizer):
     """The binarizer as MLeap's scikit-learn exporter writes it, and as its runtime 0.20 writes any binarizer again."""
 
     op = "sklearn_binarizer"
+    since = "0.9.3"
     spark_classes = ()
     attributes = (
         Attr("threshold", "double", REQUIRED, "what a value has to exceed"),

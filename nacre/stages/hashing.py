@@ -29,6 +29,7 @@ class FeatureHasher(Stage):
     """
 
     op = "feature_hasher"
+    since = "0.10"
     spark_classes = ("org.apache.spark.ml.feature.FeatureHasher",)
     exact = "bit for bit; a categorical float or double as Java 19 and later print it"
     inputs = (Port("input", None, "inputCols", many="inputCols"),)

@@ -142,6 +142,7 @@ class LinearSVC(BinaryStage):
     """The margin x·w + b; class 1 where it is larger than the threshold."""
 
     op = "linear_svc"
+    since = "0.15"
     spark_classes = ("org.apache.spark.ml.classification.LinearSVCModel",)
     attributes = (
         Attr("num_classes", "long", 2, "number of classes, 2", spark=lambda saved: 2),

@@ -24,6 +24,7 @@ class RegexIndexer(TextStage):
     """The index of the first pattern that matches anywhere in the text."""
 
     op = "regex_indexer"
+    since = "0.11"
     exact = "bit for bit MLeap's; Spark has no such class"
     outputs = (Port("output", Type("int"), "outputCol"),)
     attributes = (

@@ -173,6 +173,7 @@ class SklearnPolynomialExpansion(ExpandingStage):
     """
 
     op = "sklearn_polynomial_expansion"
+    since = "0.9.3"
     attributes = (Attr("combinations", "string", REQUIRED, 'the products, such as "[x0,x1,x0^2,x0 x1]"'),)
 
     combinations: str

@@ -35,6 +35,7 @@ class Als(Stage):
     """
 
     op = "als"
+    since = "0.9.6"
     spark_classes = ("org.apache.spark.ml.recommendation.ALSModel",)
     attributes = (
         Attr("rank", "int", REQUIRED, "number of factors", spark=lambda saved: saved.extra("rank")),
