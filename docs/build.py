@@ -67,6 +67,8 @@ def read_by(cls: type[Stage]) -> str:
         return "none: Nacre only"
     if cls.op.startswith("xgboost."):
         return "0.8 on, with its xgboost jar"
+    if cls.package:
+        return f"0.8 on, with its {cls.package} jar"
     words = [each for attr in cls.attributes for each in attr.newer.items()]
     later = [f"{word} {version + ' on' if version else 'never'}" for word, version in words]
     return f"{cls.since or '0.8'} on{'; ' if later else ''}{', '.join(later)}"
@@ -77,7 +79,8 @@ def plans(cls: type[Stage]) -> str:
     from nacre.stages import Stage
 
     kernels = {"columns": cls.columns is not Stage.columns, "row": cls.row is not Stage.row}
-    return " and ".join(name for name, there in kernels.items() if there) or "those of its children"
+    found = " and ".join(name for name, there in kernels.items() if there) or "those of its children"
+    return f"{found}, with nacre[{cls.package}]" if cls.package else found
 
 
 def ops() -> str:

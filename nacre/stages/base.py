@@ -138,6 +138,8 @@ class Stage:
     """The bound against Spark, for the support table; :meth:`slack` computes it."""
     since: ClassVar[str] = ""
     """The MLeap version that reads the op first; "" for all since 0.8. Ops named ``nacre.`` are read by none."""
+    package: ClassVar[str] = ""
+    """The package, and the extra that brings it, without which the op is read and not scored."""
     instead: ClassVar[str] = ""
     """The way out for those who write for MLeap, of an op that its runtime 0.20 does not have."""
     repaired: ClassVar[tuple[str, ...]] = ()

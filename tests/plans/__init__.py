@@ -30,5 +30,7 @@ def _strategies() -> dict[str, Callable[..., st.SearchStrategy[Drawn]]]:
     return found
 
 
+SCORED = {op for op, stage in REGISTRY.items() if not stage.package}
+"""The ops that need no package besides."""
 STRATEGIES = _strategies()
 """op -> strategy."""
