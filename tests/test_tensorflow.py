@@ -43,6 +43,7 @@ def test_it_is_read_and_shown_everywhere(tmp_path: Path, form: str) -> None:
     found = read(path).root.children[0]
     assert found.files == {"graph.pb": b"anything"}
     assert "file graph.pb, 8 bytes" in describe(path)
+    assert "NOTE graph: scored only where the package tensorflow is installed" in describe(path)
 
 
 def test_a_graph_runs_only_if_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

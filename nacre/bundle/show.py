@@ -92,6 +92,12 @@ def _known(op: str) -> bool:
     return op in REGISTRY
 
 
+def _package(op: str) -> str:
+    from nacre.stages import REGISTRY
+
+    return REGISTRY[op].package
+
+
 def _refused() -> dict[str, str]:
     from nacre.plan.refused import REFUSED
 
@@ -103,6 +109,8 @@ def _warnings(root: Node) -> Iterator[str]:
         if not _known(node.op):
             why = _refused().get(node.op, "nothing here scores this op")
             yield f"UNSUPPORTED {node.op} (node {node.name}): {why}."
+        elif package := _package(node.op):
+            yield f"NOTE {node.name}: scored only where the package {package} is installed (nacre[{package}])."
         elif node.op == "vector_assembler" and "nacre.handle_invalid" not in node.attributes:
             yield (
                 f"NOTE {node.name}: the bundle does not say what null and NaN do (MLeap has no slot for "
