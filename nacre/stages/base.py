@@ -15,6 +15,7 @@ from nacre.bundle.node import Node
 from nacre.bundle.values import Value, pack, unpack
 from nacre.errors import BundleError, SchemaError
 from nacre.plan.types import DOUBLE, Type
+from nacre.stages.registry import Registry
 
 if TYPE_CHECKING:
     from nacre.plan.frame import Column, Result
@@ -374,14 +375,13 @@ def double_of(stage: Stage, column: str, given: Type) -> Type:
     return DOUBLE
 
 
-REGISTRY: dict[str, type[Stage]] = {}
+REGISTRY = Registry()
 """op -> Stage class, filled by :func:`stage`."""
 
 
 def stage(cls: type[Stage]) -> type[Stage]:
     """Class decorator: make the op known."""
-    assert cls.op not in REGISTRY, f"two classes for op {cls.op}"
-    REGISTRY[cls.op] = cls
+    REGISTRY.add(cls)
     return cls
 
 
