@@ -19,7 +19,7 @@ from pyspark.ml.linalg import DenseVector, SparseVector
 import nacre
 from nacre.bundle import write
 from nacre.bundle.values import Shape, Tensor
-from nacre.errors import NacreError, RowError, SchemaError, SetupError, UnsupportedError
+from nacre.errors import BundleError, NacreError, RowError, SchemaError, SetupError, UnsupportedError
 from nacre.plan.arrow import VECTOR_UDT
 from nacre.plan.model import Model
 from nacre.plan.rowcode import WIDE
@@ -489,6 +489,15 @@ def test_dense_vectors_of_many_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     assert blocks["v"].to_pylist() == [[float(n), 0.5 * n] for n in range(25) if n % 4]
     monkeypatch.setattr("nacre.plan.model.ROOM", 10)
     assert made.transform(rows).equals(whole)
+
+
+def test_a_raw_vector_of_unknown_size() -> None:
+    """Nobody tells how long it is: neither a schema nor a stage."""
+    lone = bundles.node("normalizer", {"p_norm": 1.0}, ["v"], ["n"])
+    with pytest.raises(BundleError, match="a vector of unknown size") as caught:
+        Model(bundles.pipeline(lone))
+    assert caught.value.where["field"] == "v"
+    assert Model(bundles.pipeline(lone, types={"v": vector(2)})).row({"v": [1.0, 3.0]}) is not None
 
 
 def test_warm_builds_what_tables_need() -> None:

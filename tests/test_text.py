@@ -149,3 +149,12 @@ def test_a_hasher_needs_the_types_of_its_columns(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedError, match="the type of a column is not known"):
         nacre.spark.convert(saved, tmp_path / "h.zip")
     assert nacre.spark.convert(saved, tmp_path / "h.zip", schema=pa.schema([("a", pa.int32())])).exists()
+
+
+def test_runs_longer_than_any_list_take_no_time() -> None:
+    """Only lists as long as a run have one, and both plans cut long runs alike."""
+    rows = [{"tokens": [f"w{n % 7}" for n in range(length)]} for length in (0, 3, 101, 150)]
+    for n, counts in ((2**31 - 1, [0, 0, 0, 0]), (101, [0, 0, 1, 50])):
+        model = Model(bundles.pipeline(bundles.node("ngram", {"n": n}, ["tokens"], ["grams"])))
+        found = bundles.assert_plans_agree(model, [*rows, {"tokens": None}])
+        assert [len((each.values or {}).get("grams", ())) for each in found] == [*counts, 0]

@@ -129,6 +129,7 @@ class Model:
                     got=stage.output_names, file=stage.node.file("node"), node=stage.name, field="outputs",
                 )  # fmt: skip
             self.types.update(zip(stage.output_names, types, strict=True))
+        _sized(self.stages, self.inputs)
         made = [name for stage in self.stages for name in stage.output_names]
         self.hidden = frozenset(own.hidden_columns) if own is not None else frozenset[str]()
         self.made: dict[str, Type] = {name: self.types[name] for name in dict.fromkeys(made)}
@@ -344,6 +345,18 @@ def raw_columns(stages: Sequence[Stage], known: Mapping[str, Type]) -> dict[str,
                 raw[name] = want or STRING
         made.update(stage.output_names)
     return raw
+
+
+def _sized(stages: Sequence[Stage], raw: Mapping[str, Type]) -> None:
+    """Refuse raw vectors of unknown size: both plans are made for vectors of one size."""
+    for stage in stages:
+        for name in stage.input_names:
+            if name in raw and raw[name].shape == "vector" and raw[name].size is None:
+                raise BundleError(
+                    "a vector of unknown size", expected="nacre.input_schema, or a stage, that tells its size",
+                    got=str(raw[name]), fix="Export with a schema or a sample, or with the stage that makes the vector",
+                    file=stage.node.file("node"), node=stage.name, field=name,
+                )  # fmt: skip
 
 
 def _vaguer(known: Type, want: Type) -> bool:
