@@ -118,10 +118,13 @@ class Sums:
 
 
 def _slack(x: Floats, weights: Floats, intercept: float) -> float:
-    if not (np.isfinite(x).all() and np.isfinite(weights).all() and math.isfinite(intercept)):
-        return 0.0  # infinities and NaN come out the same in every order
+    terms = np.isfinite(x) & np.isfinite(weights)
     with np.errstate(all="ignore"):
-        return SUM * float(np.abs(x * weights).sum() + abs(intercept))
+        sizes = float(np.abs(x[terms] * weights[terms]).sum()) + (abs(intercept) if math.isfinite(intercept) else 0.0)
+    if terms.all() and math.isfinite(intercept):
+        return SUM * sizes
+    # Infinities and NaN come out the same in every order, unless a finite term overflows in one and not in another
+    return 0.0 if math.isfinite(sizes) else math.inf
 
 
 def dot(values: Sequence[float], weights: Sequence[float]) -> float:

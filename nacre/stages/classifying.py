@@ -142,7 +142,7 @@ class ClassifierStage(Stage):
         if inputs[0] is None:
             return 0.0
         bounds = self.raw_slack(inputs[0])
-        if port == RAW.name:
+        if port == RAW.name or max(bounds) == np.inf:
             return max(bounds)
         with np.errstate(all="ignore"):
             raw = self.raw(Vectors(np.array(inputs[0], np.float64).reshape(-1, 1)))

@@ -56,7 +56,7 @@ class MeanStage(LinearStage):
         if inputs[0] is None:
             return 0.0
         bound = super().slack(port, inputs)
-        if port == LINK_PREDICTION.name:
+        if port == LINK_PREDICTION.name or bound == math.inf:
             return bound
         eta = self.eta(inputs)
         ends = [self.mean(eta - bound), self.mean(eta), self.mean(eta + bound)]
@@ -252,6 +252,8 @@ class AFTSurvivalRegression(LinearStage):
         if inputs[0] is None:
             return 0.0
         bound = super().slack(port, inputs)
+        if bound == math.inf:
+            return bound
         eta = float(self.sums.columns(Vectors(np.array(inputs[0], np.float64).reshape(-1, 1)))[0, 0])
         largest = 1.0 if port == PREDICTION.name else max(map(abs, self.factors), default=0.0)
         found = largest * (exp(eta + bound) - exp(eta - bound) + 3.0 * EXP * exp(eta))
