@@ -14,6 +14,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 SPARK ?= 3.5.9
+# Processes that share out the test files. Each has a Spark of its own (2 GB), so a few tests are quicker in one
+WORKERS ?= $(if $(ARGS),0,2)
 
 # Downloads live here, not in $HOME, which need not exist
 export NACRE_CACHE ?= $(CURDIR)/.cache
@@ -36,7 +38,7 @@ demo: bare $(VENV)/.installed-demo  ## Run the main job end to end
 	@$(BIN)/nacre demo $(ARGS)
 
 test: bare $(VENV)/.installed-test jars  ## Run the tests; ends with what each marker ran and skipped
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 fuzz: bare $(VENV)/.installed-test  ## Spoil bundles at random, through the reader and both plans: ARGS="--seconds 600"
 	@$(BIN)/python -m tests.fuzz $(ARGS)

@@ -216,7 +216,8 @@ def slack(model: Model, column: str, row: Row) -> float:
     port = stage.output_ports[stage.output_names.index(column)]
     values = model.row(row, columns=stage.input_names)
     assert values is not None
-    return stage.slack(port, [values[name] for name in stage.input_names])
+    given = [values[name] for name in stage.input_names]
+    return stage.slack(port, [tuple(each.toArray().tolist()) if hasattr(each, "toArray") else each for each in given])
 
 
 def differ(model: Model, column: str, ours: Any, theirs: Any, row: Row) -> str | None:

@@ -16,7 +16,7 @@ import pytest
 from tests.markers import TOOLS, Tool, nothing_may_be_skipped
 from tests.oracle.mleap import oracle
 from tests.shared import NO_DATA
-from tests.spark_session import spark
+from tests.spark_session import JVM, spark
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
 __all__ = ["oracle", "spark"]
 
-# Read when the libraries load: idle OpenMP threads sleep, Spark takes loopback for this machine's name
+# Read when the libraries load: idle OpenMP threads sleep, Spark takes loopback for this machine's name and starts fast
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+os.environ.setdefault("SPARK_SUBMIT_OPTS", JVM)
 
 BY_MARKER = {tool.marker: tool for tool in TOOLS}
 missing = cache(Tool.missing)
@@ -43,17 +44,11 @@ class Tally:
     """What became of the tests of each marker."""
 
     def __init__(self) -> None:
-        self.markers: dict[str, list[str]] = {}
         self.ran: Counter[str] = Counter()
         self.skipped: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        for item in items:
-            self.markers[item.nodeid] = sorted({mark.name for mark in item.iter_markers()} & BY_MARKER.keys())
-
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        for marker in self.markers.get(report.nodeid, ()):
+        for marker in getattr(report, "tools", ()):
             if report.skipped:
                 self.skipped[marker][reason(report)] += 1
             elif report.when == "call":
@@ -96,8 +91,9 @@ def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    marked = any(mark.name in BY_MARKER for mark in item.iter_markers())
-    if report.skipped and marked and nothing_may_be_skipped() and NO_DATA not in reason(report):
+    # On the report, because it may be counted in another process than the test ran in
+    report.tools = sorted({mark.name for mark in item.iter_markers()} & BY_MARKER.keys())  # type: ignore[attr-defined]
+    if report.skipped and report.tools and nothing_may_be_skipped() and NO_DATA not in reason(report):
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} may not be skipped with CI=true: {reason(report)}"
     return report

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,7 +13,12 @@ from nacre.doctor import check_java
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pyspark import SparkContext
     from pyspark.sql import SparkSession
+
+JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+"""Options of Spark's driver, here and in the programs that tests start. Most of its time on tiny data went into
+optimizing code that then ran a few times."""
 
 SETTINGS = {
     "spark.ui.enabled": "false",
@@ -43,5 +48,23 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         builder = builder.config(key, value)
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
+    spare_workers(session.sparkContext)
     yield session
     session.stop()
+
+
+def spare_workers(context: SparkContext) -> None:
+    """Hand rows that are made here straight to the JVM.
+
+    `createDataFrame` sends them through Python workers, only to be packed in batches as they already are.
+    """
+    from pyspark.serializers import AutoBatchedSerializer, CPickleSerializer
+
+    plain = context.parallelize
+
+    def parallelize(*arguments: Any, **named: Any) -> Any:
+        rows = plain(*arguments, **named)
+        rows._jrdd_deserializer = AutoBatchedSerializer(CPickleSerializer())
+        return rows
+
+    context.parallelize = parallelize  # type: ignore[method-assign]

@@ -213,7 +213,7 @@ def test_bad_folders_are_named(tmp_path: Path, data: Path) -> None:
         ({"y": [1.0, None], "x": [1.0, 2.0]}, "a label that is no finite number.*row 2"),
         ({"y": pa.array([], pa.float64()), "x": pa.array([], pa.float64())}, "no rows"),
     ],
-    ids=str,
+    ids=lambda each: each if isinstance(each, str) else "",
 )
 def test_bad_parquet_is_named(tmp_path: Path, columns: dict[str, Any], match: str) -> None:
     pq.write_table(pa.table(columns), tmp_path / "p.parquet")

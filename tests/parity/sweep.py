@@ -24,6 +24,7 @@ from nacre.plan.model import Model
 from nacre.proof import NOTE, Proof
 from nacre.proof.notes import SCORED, array
 from nacre.proof.verify import Report, verify
+from tests.spark_session import JVM
 
 ROOT = Path(__file__).resolve().parents[2]
 NEEDS = {"3": ["numpy<2", "pandas<3", "pyarrow<20", "pytest"], "4": ["numpy", "pandas<3", "pyarrow", "pytest"]}
@@ -195,8 +196,9 @@ def main() -> int:
 
     with tempfile.TemporaryDirectory() as folder:
         command = [str(environment(args.spark)), "-m", "tests.parity.sweep", "--fit", folder, *args.ops]
-        paths = {"PYTHONPATH": str(ROOT), "PYSPARK_PYTHON": command[0], "SPARK_LOCAL_IP": "127.0.0.1"}
-        subprocess.run([*command, *(["--sample"] if args.sample else [])], check=True, cwd=ROOT, env=os.environ | paths)
+        given = {"PYTHONPATH": str(ROOT), "PYSPARK_PYTHON": command[0], "SPARK_LOCAL_IP": "127.0.0.1"}
+        given["SPARK_SUBMIT_OPTS"] = JVM
+        subprocess.run([*command, *(["--sample"] if args.sample else [])], check=True, cwd=ROOT, env=os.environ | given)
         found = check_all(Path(folder), args.spark)
     print(found.text())
     if args.json:
