@@ -100,8 +100,15 @@ def _simple(tag: str, found: list[Field], generation: Generation) -> list[Any]:
     if tag == "long":
         return [wire.int64(number) for number in numbers]
     if tag == "basic_type":
-        return [_basic_type(wire.int32(number), generation) for number in numbers]
+        return [_typed(_basic_type(wire.int32(number), generation)) for number in numbers]
     return numbers
+
+
+def _typed(basic: str) -> str:
+    """The type, where one has to be named: what proto3 would drop says nothing."""
+    if basic == "unknown":
+        raise BundleError("unknown basic type", expected="the type of a value", got=basic)
+    return basic
 
 
 def _basic_type(number: int, generation: Generation) -> str:

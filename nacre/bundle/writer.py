@@ -50,11 +50,9 @@ def write(
         format: "json" or "protobuf"; default the bundle's own, which is JSON for one that was made here.
     """
     path = Path(path)
-    bundle = replace(bundle, format=format or bundle.format)
+    bundle = replace(todays(bundle), format=format or bundle.format)
     if bundle.format not in FORMATS:
         raise SetupError("unknown bundle format", expected=" or ".join(FORMATS), got=bundle.format)
-    if generation(bundle.version) != NEWEST:  # what is written here is of today's encoding, whoever wrote it before
-        bundle.version = VERSION
     if path.exists() and not overwrite:
         raise SetupError("the output exists", expected="a new path", got=str(path), fix="Remove it or pass overwrite")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,6 +67,11 @@ def write(
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return path
+
+
+def todays(bundle: Bundle) -> Bundle:
+    """The bundle under a version that reads what is written here: it is of today's encoding, whoever wrote it before."""
+    return bundle if generation(bundle.version) == NEWEST else replace(bundle, version=VERSION)
 
 
 def _form(path: Path) -> Any:

@@ -172,7 +172,7 @@ def _invalid(name: str) -> str:
 def _looked_up(column: Scalars, table: dict[int, tuple[float, ...]], rank: int) -> tuple[np.ndarray, Bools]:
     """(factors of each row's id, shape (rank, rows); which rows have any)."""
     ids = np.array(sorted(table), np.int64)
-    factors = np.array([table[key] for key in ids.tolist()], np.float32).reshape(-1, rank)
+    factors = np.array([table[key] for key in ids.tolist()], np.float32).reshape(len(ids), rank)
     with np.errstate(all="ignore"):
         values = np.where(np.isfinite(column.values), column.values, INT_MIN - 1).astype(np.int64)
     at = np.searchsorted(ids, values).clip(0, max(len(ids) - 1, 0))

@@ -12,7 +12,7 @@ from nacre.bundle.values import pack
 from nacre.formats.javatext import float32
 from nacre.plan.frame import Bools, Column, Lists, Result, Scalars, Texts, Vectors
 from nacre.plan.rowcode import ListRef, Ref, RowCode, ScalarRef, SparseRef, VectorRef
-from nacre.plan.types import BASES, DOUBLE, STRING, TOKENS, Type, vector
+from nacre.plan.types import BASES, BITS, DOUBLE, STRING, TOKENS, Type, vector
 from nacre.stages.base import REQUIRED, Attr, Port, Stage, double_of, stage, vector_of
 from nacre.stages.scaling import NULL, refuse_null
 
@@ -122,6 +122,9 @@ class MapEntrySelector(Stage):
         if self.value_type not in KINDS:
             raise self.bad("values that no map has", "value_type", " or ".join(KINDS), self.value_type)
         found = super()._value(replace(attr, kind=KINDS[self.value_type]), name)
+        end = 1 << BITS.get(self.value_type, 64) - 1
+        if self.value_type in BITS and not -end <= found < end:
+            raise self.bad("a number that is none of its type", name, f"{-end} to {end - 1}", found)
         return float32(found) if self.value_type == "float" else found
 
     @classmethod

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from nacre.bundle.files import BundleFiles
 from nacre.bundle.reader import read_files
 from nacre.bundle.show import lines
+from nacre.bundle.writer import todays
 from nacre.errors import NacreError
 from nacre.plan.model import MODES, Model
 from nacre.plan.types import INTEGERS, Type
@@ -84,6 +85,7 @@ def _told(end: str, error: NacreError) -> str:
 
 def _written_again(bundle: Bundle) -> None:
     """What was read can be written and read again, or is refused; in protobuf it stays the same to the bit."""
+    bundle = todays(bundle)
     before = contents_or_none(bundle)
     for form in ("json", bundle.format):
         try:
