@@ -70,7 +70,7 @@ def write(
 
 
 def todays(bundle: Bundle) -> Bundle:
-    """The bundle under a version that reads what is written here: it is of today's encoding, whoever wrote it before."""
+    """The bundle under a version that reads what is written here: it is of today's encoding, whoever wrote it."""
     return bundle if generation(bundle.version) == NEWEST else replace(bundle, version=VERSION)
 
 
