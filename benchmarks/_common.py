@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
+from typing import NamedTuple
 
 from nacre.bundle import new_bundle, write
 from nacre.bundle.values import Shape
@@ -69,6 +70,30 @@ def seconds(action: Callable[[], object], repeats: int = 7) -> float:
         action()
         taken.append(perf_counter() - start)
     return statistics.median(taken)
+
+
+class Seconds(NamedTuple):
+    """By the clock, and of the processor, which a busy machine stretches less."""
+
+    wall: float
+    cpu: float
+
+    def over(self, count: int) -> Seconds:
+        return Seconds(self.wall / count, self.cpu / count)
+
+
+def median(taken: Sequence[Seconds]) -> Seconds:
+    return Seconds(*map(statistics.median, zip(*taken, strict=True)))
+
+
+def both(action: Callable[[], object], repeats: int = 7, clock: Callable[[], float] = process_time) -> Seconds:
+    """Medians of several runs; `clock` gives the processor time of the process that works."""
+    taken = []
+    for _ in range(repeats):
+        start, cpu = perf_counter(), clock()
+        action()
+        taken.append(Seconds(perf_counter() - start, clock() - cpu))
+    return median(taken)
 
 
 def load() -> str:

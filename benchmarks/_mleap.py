@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # for the tests' own reader and writer of MLeap's frames
 
 import pyarrow as pa
+from _common import Seconds, median
 
 from nacre.doctor import find_java
 from nacre.errors import SetupError
@@ -51,18 +51,18 @@ class Mleap:
             [javac, "-cp", self.path, "-d", str(folder), str(SOURCE)], check=True
         )  # fmt: skip
 
-    def run(self, pipeline: Pipeline, sample: pa.Table, rows: int) -> tuple[dict[str, list[Any]], dict[str, float]]:
+    def run(self, pipeline: Pipeline, sample: pa.Table, rows: int) -> tuple[dict[str, list[Any]], dict[str, Seconds]]:
         """(answers by column, median seconds a row by way)."""
         raw, answers = self.folder / "rows.frame", self.folder / "answers.frame"
         raw.write_bytes(frames.write(leap_columns(sample)))
         command = [self.java, "-Xmx3g", "-cp", self.path, "MleapBench", str(self.folder / f"{pipeline.name}.zip")]
         command += [str(raw), ",".join(pipeline.outputs), str(answers), str(rows), *map(str, (WARM, LENGTH, REPEATS))]
         told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        taken: dict[str, list[float]] = {}
+        taken: dict[str, list[Seconds]] = {}
         for line in told.splitlines():
-            way, each = line.split()
-            taken.setdefault(way, []).append(float(each))
-        return frames.read(answers.read_bytes()), {way: statistics.median(each) for way, each in taken.items()}
+            way, *each = line.split()
+            taken.setdefault(way, []).append(Seconds(*map(float, each)))
+        return frames.read(answers.read_bytes()), {way: median(each) for way, each in taken.items()}
 
 
 def leap_columns(table: pa.Table) -> dict[str, frames.Column]:

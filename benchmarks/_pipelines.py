@@ -137,6 +137,12 @@ def spark_session() -> Iterator[SparkSession]:
         session.stop()
 
 
+def processor_seconds(spark: SparkSession) -> float:
+    """What Spark's JVM has used of the processor since it started, all its threads together."""
+    process = spark._jvm.java.lang.ProcessHandle.current()  # type: ignore[union-attr]
+    return float(process.info().totalCpuDuration().get().toNanos()) / 1e9
+
+
 def frame(spark: SparkSession, table: pa.Table, folder: Path) -> Any:
     """The table as a cached frame of two partitions."""
     path = folder / f"rows-{abs(hash(tuple(table.column_names)))}-{table.num_rows}.parquet"

@@ -1,4 +1,6 @@
 import java.io.File;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,10 +25,11 @@ import scala.collection.Seq;
  * the clock starts, and each way runs for `warm` seconds first, so that the JVM's compiler has done its work.
  *
  * Arguments: bundle.zip, rows (a binary leap frame), outputs (names with commas), answers (the frame to write), rows of
- * the big frame, seconds to warm each way, seconds of a repeat, repeats. Prints a line a repeat: the way and seconds a
- * row.
+ * the big frame, seconds to warm each way, seconds of a repeat, repeats. Prints a line a repeat: the way, seconds
+ * a row, and seconds of processor time a row.
  */
 public final class MleapBench {
+  private static final ThreadMXBean THREADS = ManagementFactory.getThreadMXBean();
   private static volatile Object sink;
 
   public static void main(String[] given) throws Exception {
@@ -77,8 +80,10 @@ public final class MleapBench {
     spend(warm, action);
     for (int i = 0; i < repeats; i++) {
       long start = System.nanoTime();
-      int times = spend(length, action);
-      System.out.printf(Locale.ROOT, "%s %.12f%n", way, (System.nanoTime() - start) / 1e9 / times / rows);
+      long cpu = THREADS.getCurrentThreadCpuTime();
+      double each = 1e9 * spend(length, action) * rows;
+      cpu = THREADS.getCurrentThreadCpuTime() - cpu;
+      System.out.printf(Locale.ROOT, "%s %.12f %.12f%n", way, (System.nanoTime() - start) / each, cpu / each);
     }
   }
 
