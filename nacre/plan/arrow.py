@@ -22,6 +22,9 @@ VECTOR_UDT = pa.struct(
 )
 """Spark's VectorUDT as it stands in Parquet: type 0 sparse, 1 dense."""
 
+TILE = 512
+"""Rows of a vector column that are turned at a time, so that what is read and written fits the processor's cache."""
+
 
 def as_table(data: Any) -> pa.Table:
     """pyarrow Table or RecordBatch, pandas, polars, anything with an Arrow stream, or a dict of lists, as a table."""
@@ -106,7 +109,8 @@ def column_in(table: pa.Table, name: str, wanted: Type) -> Column:
         raise SchemaError(
             "a column is missing", expected=f"{name}: {wanted}", got=table.column_names, field=name, fix=fix
         )
-    array = table.column(name).combine_chunks()
+    column = table.column(name)
+    array = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()  # which copies even a single chunk
     if isinstance(array, pa.ChunkedArray):  # combine_chunks may leave an empty or over-long column chunked
         array = array.chunk(0) if array.num_chunks else pa.array([], array.type)
     if pa.types.is_dictionary(array.type):
@@ -311,9 +315,9 @@ def _dense_out(column: Vectors, room: Floats | None) -> pa.Array:
             fix="Score fewer rows at a time",
         )
     if room is None:
-        room = np.ascontiguousarray(matrix.T)
-    else:
-        room[:] = matrix.T
+        room = np.empty((rows, size))
+    for start in range(0, rows, TILE):
+        room[start : start + TILE] = matrix[:, start : start + TILE].T
     values = room.reshape(-1)
     mask = None if column.null is None else pa.array(column.null)
     return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), pa.array(values), mask=mask)
