@@ -161,7 +161,8 @@ def forms(path: Path, report: Report) -> list[str]:
     model, proof = Model(bundle), Proof.decode(bundle.notes[NOTE])
     kept = [row for row in proof.rows if row.outcome == SCORED]
     exact = {each.column for each in report.checked if max(each.columns, each.rows, each.bound) == 0.0}
-    wanted = [name for name, kind in model.outputs.items() if kind.shape == "vector" and name in exact]
+    fresh = {name: kind for name, kind in model.outputs.items() if name not in model.inputs}
+    wanted = [name for name, kind in fresh.items() if kind.shape == "vector" and name in exact]
     if report.outcomes or not kept or not wanted:
         return []
     raw = {name: array([row.inputs[name] for row in kept], kind) for name, kind in model.inputs.items()}
