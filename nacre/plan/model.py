@@ -115,7 +115,7 @@ class Model:
         self.mode = mode
         root = bundle.root
         own = Pipeline(root, Context()) if root.op == Pipeline.op else None
-        rules = _spark_rules(mode, getattr(own, "spark_version", None))
+        rules = spark_rules(mode, getattr(own, "spark_version", None))
         by_rows = matrices == "rows" or (matrices is None and mode != "mleap" and by_sklearn(root))
         self.stages = build(root, Context(mode, rules, hash_version, by_rows))
         self.inputs: dict[str, Type] = raw_columns(self.stages, _declared(own) if own is not None else {})
@@ -311,7 +311,7 @@ class Model:
         return out
 
 
-def _spark_rules(mode: str, version: str | None) -> tuple[int, int]:
+def spark_rules(mode: str, version: str | None) -> tuple[int, int]:
     """(major, minor) of the Spark whose rules hold: the one that fitted the model; MLeap 0.20 carries Spark 3.2's."""
     if mode == "mleap":
         return 3, 2

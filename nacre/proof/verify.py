@@ -136,16 +136,16 @@ class Judge:
 
     def slack(self, stage: Stage, name: str, n: int) -> float:
         """How far the stage may be from Spark in this row. Its inputs are those that Spark shows, else ours."""
-        if type(stage).slack is base.Stage.slack:  # exact, whatever its inputs: do not write out wide ones
-            return 0.0
         row = self.proof.rows[n]
+        if type(stage).slack is base.Stage.slack or row.outputs[name] is None:
+            return 0.0  # exact, whatever its inputs: wide ones are not written out
         shown, ours = {**row.inputs, **row.outputs}, self.whole["rows"][n][1]
         given = [
             dense(shown[each], self.types[each]) if each in shown else all_numbers(ours.get(each))
             for each in stage.input_names
         ]
         port = stage.output_ports[stage.output_names.index(name)]
-        return stage.slack(port, given) if None not in given else 0.0
+        return stage.slack(port, given)
 
     def right_alone(self, stage: Stage, name: str, n: int) -> bool:
         """Whether the stage, after those that make what Spark does not show, gives Spark's value from Spark's."""

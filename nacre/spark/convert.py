@@ -12,7 +12,7 @@ from nacre.bundle.formats import FORMATS
 from nacre.bundle.values import pack
 from nacre.bundle.writer import new_bundle, write
 from nacre.errors import NacreError, SchemaError
-from nacre.plan.model import Model, raw_columns
+from nacre.plan.model import Model, raw_columns, spark_rules
 from nacre.plan.sparkschema import from_spark_json, to_spark_json
 from nacre.plan.types import Type
 from nacre.spark.expand import expansions
@@ -127,13 +127,14 @@ class Expander:
         expand = expansions().get(saved.spark_class) or getattr(self.known.get(saved.spark_class), "from_spark", None)
         if expand is None:
             return self._give_up(saved, unknown(saved))
+        context = Context(spark=spark_rules("spark", saved.metadata.get("sparkVersion")))
         try:
             nodes: list[Node] = expand(saved)
             for node in (leaf for each in nodes for leaf in leaves(each)):
                 if id(node) not in self.followed:  # those of a nested saved stage have been followed already
                     self.followed.add(id(node))
                     self.origins[node.name] = (saved.uid, saved.spark_class)
-                    self._follow(REGISTRY[node.op](node, Context()))
+                    self._follow(REGISTRY[node.op](node, context))
         except (NacreError, *BROKEN) as error:
             consequence = not self.spoilt.isdisjoint(saved.reads())
             return self._give_up(saved, None if consequence else refused(saved, error))

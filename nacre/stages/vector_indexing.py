@@ -165,6 +165,11 @@ class VectorIndexer(Stage):
         if key not in self.maps:
             return entry
         values = tuple(map(double_text, sorted(self.maps[key])))
+        if self.handle_invalid == "keep" and self.context.spark >= (
+            4,
+            3,
+        ):  # 4.2 and before forget the place of unseen ones
+            return mlattrs.Entry("nominal", entry.name, (*values, "__unknown"))
         return mlattrs.Entry("binary" if len(values) == 2 else "nominal", entry.name, values)
 
     @classmethod

@@ -13,9 +13,8 @@ import os
 import subprocess
 import sys
 import traceback
-from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +50,21 @@ def environment(version: str) -> Path:
     return python
 
 
+LACKING = (ImportError, AttributeError, TypeError)
+"""What an older Spark's Python raises for a class or an argument that it does not have."""
+TOLD = "told.json"
+
+
+@dataclass
+class Told:
+    """The cases of which there is no bundle: those that this Spark cannot fit, and those that could not be saved."""
+
+    skipped: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
 def fit_all(out: Path, ops: list[str], sample: bool) -> None:
-    """In the other environment: fit and save each case. What that Spark cannot do is written down with its reason."""
+    """In the other environment: fit and save each case. What that Spark cannot fit is written down with its reason."""
     from pyspark.sql import SparkSession
 
     from tests.spark_session import SETTINGS
@@ -62,18 +74,10 @@ def fit_all(out: Path, ops: list[str], sample: bool) -> None:
         builder = builder.config(key, value)
     spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("OFF")
-    skipped = {}
-
-    def fit(named: tuple[str, Any]) -> None:
-        name, case = named
-        try:
-            fit_one(spark, case, out / f"{name}.zip")
-        except Exception as error:  # noqa: BLE001 - whatever that Spark says is reported, and judged there
-            skipped[name] = "".join(traceback.format_exception_only(error)).strip()[:300]
-
+    told = Told()
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(fit, chosen(ops, sample)))
-    (out / "skipped.json").write_text(json.dumps(skipped))
+        list(pool.map(lambda named: fit_one(spark, *named, out, told), chosen(ops, sample)))
+    (out / TOLD).write_text(json.dumps(asdict(told)))
     spark.stop()
 
 
@@ -89,13 +93,28 @@ def chosen(ops: list[str], sample: bool) -> list[tuple[str, Any]]:
     ]
 
 
-def fit_one(spark: Any, case: Any, path: Path) -> None:
+def fit_one(spark: Any, name: str, case: Any, out: Path, told: Told) -> None:
     from nacre.spark.save import save
+    from nacre.spark.sparkerrors import is_sparks
     from tests.parity.frames import rows_of, schema_of
 
+    try:
+        fitted = case.model(spark)
+    except Exception as error:
+        if not isinstance(error, LACKING) and not is_sparks(error):
+            raise
+        told.skipped[name] = sentence(error)
+        return
     rows = [tuple(row.values()) for row in rows_of(case.score)]
     frame = spark.createDataFrame(rows, schema_of(case.score)).coalesce(1)
-    save(case.model(spark), path, frame, proof=len(rows))
+    try:
+        save(fitted, out / f"{name}.zip", frame, proof=len(rows))
+    except Exception as error:  # noqa: BLE001 - what that Spark fitted can be saved: anything else is a difference
+        told.failed[name] = sentence(error)
+
+
+def sentence(error: Exception) -> str:
+    return "".join(traceback.format_exception_only(error)).strip()[:300]
 
 
 @dataclass
@@ -138,11 +157,13 @@ class Sweep:
 
 def check_all(out: Path, spark: str) -> Sweep:
     """Verify each bundle."""
-    found = Sweep(spark, defaultdict(Figures), [], json.loads((out / "skipped.json").read_text()))
+    without = Told(**json.loads((out / TOLD).read_text()))
+    bad = [f"{name}: not saved: {why}" for name, why in without.failed.items()]
+    found = Sweep(spark, {}, bad, without.skipped)
     for path in sorted(out.glob("*.zip")):
         op = path.stem.split("@")[0]
         report = verify(path)
-        found.ops[op].add(report, op)
+        found.ops.setdefault(op, Figures()).add(report, op)
         found.bad += [f"{path.stem}: {line}" for line in [*told(report), *forms(path, report)]]
     return found
 

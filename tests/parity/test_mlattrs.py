@@ -69,3 +69,27 @@ def test_a_raw_schema_is_enough(spark: SparkSession, tmp_path: Path) -> None:
     scored = model.row({"s": "new", "x": 3.0})
     assert scored is not None
     assert (scored["sliced"], scored["product"], scored["text"]) == ((2.0,), (0.0, 0.0, 3.0), "__unknown")
+
+
+def test_unseen_categories_are_a_level_from_spark_4_3_on(spark: SparkSession, tmp_path: Path) -> None:
+    """As Spark 4.3.0 says itself (`make parity SPARK=4.3.0`): the level of unseen ones has a name, however few others."""
+    from pyspark.ml.feature import VectorIndexer
+    from pyspark.ml.linalg import Vectors
+
+    frame = spark.createDataFrame([(Vectors.dense(a, b, 5.0),) for a, b in ((1.0, 1.0), (3.0, 2.0), (3.0, 7.0))], ["v"])
+    indexer = VectorIndexer(inputCol="v", outputCol="i", maxCategories=2, handleInvalid="keep").fit(frame)
+    indexer.write().save(str(tmp_path / "saved"))
+    (metadata,) = (tmp_path / "saved" / "metadata").glob("part-*")
+    (tmp_path / "saved" / "metadata" / f".{metadata.name}.crc").unlink()
+    two = ("1.0", "3.0")
+    for version, first, last in (
+        ("4.2.1", ("binary", None, two), ("nominal", None, ("5.0",))),
+        ("4.3.0", ("nominal", None, (*two, "__unknown")), ("nominal", None, ("5.0", "__unknown"))),
+    ):
+        metadata.write_text(
+            metadata.read_text().replace(f'"sparkVersion":"{spark.version}"', f'"sparkVersion":"{version}"')
+        )
+        expander = Expander({}, {})
+        expander.nodes(tmp_path / "saved")
+        assert seen(expander.attrs["i"]) == (3, [first, ("numeric", None, None), last])
+        metadata.write_text(metadata.read_text().replace(f'"{version}"', f'"{spark.version}"'))
