@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import math
+
+import numpy as np
 import pytest
 
+from nacre.plan.frame import Scalars
+from nacre.plan.types import Type
 from nacre.spark.sqlparser import Parser
+from nacre.stages import REGISTRY, Context
 from nacre.stages.sqltypes import SqlError, infer
 
 COLUMNS = {"x": "double", "i": "int", "s": "string", "b": "boolean", "odd name": "double"}
@@ -67,3 +74,26 @@ def test_statements_of_another_kind(statement: str) -> None:
 def test_an_expression_needs_a_name() -> None:
     with pytest.raises(SqlError, match="x \\+ 1: give the expression a name with AS"):
         Parser("SELECT x + 1 FROM __THIS__", list(COLUMNS)).select()
+
+
+@pytest.mark.parametrize("spark", [(3, 5), (4, 1), (4, 2), (4, 3)])
+def test_beyond_a_bigint(spark: tuple[int, int]) -> None:
+    """As each of these Sparks did when asked: 4.3 refuses what those before it saturate; NaN is 0 in all."""
+    cls = REGISTRY["nacre.sql"]
+    values = {"names": ["x"], "expressions": [json.dumps(["call", name, ["col", "x"]]) for name in ("floor", "ceil")]}
+    stage = cls(
+        cls.make("sql", values, [("input0", "x")], [("output0", "down"), ("output1", "up")]), Context(spark=spark)
+    )
+    stage.types([Type("double")])
+    given = {9223372036854774784.5: 9223372036854774784, -(2.0**63): -(2**63), math.nan: 0}
+    beyond = {2.0**63: 2**63 - 1, -(2.0**63) - 2048: -(2**63), math.inf: 2**63 - 1, 1e300: 2**63 - 1}
+    result = stage.columns([Scalars(np.array([*given, *beyond]))])
+    down, up = (column.values.tolist() for column in result.outputs)  # type: ignore[union-attr]
+    assert down[: len(given)] == up[: len(given)] == list(given.values())
+    refused = [int(row) for failed in result.failed for row in failed.rows]
+    if spark >= (4, 3):
+        assert refused == list(range(len(given), len(given) + len(beyond)))
+        assert "[ARITHMETIC_OVERFLOW] overflow" in str(result.failed[0].error(refused[0]))
+    else:
+        assert refused == []
+        assert down == up == [*given.values(), *beyond.values()]

@@ -150,6 +150,21 @@ def test_the_jvm_ignores_the_note(saved: Path, oracle: Any) -> None:
     assert found["b"] == [0.0, 1.0]
 
 
+def test_a_statement_that_keeps_chosen_columns(spark: SparkSession, tmp_path: Path) -> None:
+    from pyspark.ml.feature import SQLTransformer
+
+    stage = SQLTransformer(statement="SELECT 1 / x AS y FROM __THIS__ WHERE x < 9")
+    frame = spark.createDataFrame([(2.0,), (9.0,), (0.0,), (-4.0,)], "x double").coalesce(1)
+    spark.sparkContext.setLogLevel("OFF")  # the row that Spark refuses
+    path = save(stage, tmp_path / "model.zip", frame)
+    spark.sparkContext.setLogLevel("ERROR")
+    rows = proof_of(path).rows
+    assert [(row.outcome, row.outputs.get("y")) for row in rows] == [
+        ("scored", 0.5), ("dropped", None), ("failed", None), ("scored", -0.25),
+    ]  # fmt: skip
+    assert verify(path).good
+
+
 def test_texts_and_wide_sparse_vectors(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lists and 2^18 wide vectors are proven with what they store, zeros are never written out."""
     from pyspark.ml import Pipeline

@@ -94,9 +94,11 @@ class Sample:
     def _answers(self, suspected: set[int]) -> dict[int, Any]:
         """Number of the row -> what Spark made of it. A row that Spark refuses fails a whole frame, so those suspected
         are asked for one by one, and all others together."""
-        others = [n for n in range(len(self.rows)) if n not in suspected]
+        numbers = range(len(self.rows))
         with self._numbered() as frame:
-            found = self._halved(frame, others)
+            if NUMBER not in self.model.transform(frame).columns:  # a statement that keeps chosen columns only
+                suspected = set(numbers)
+            found = self._halved(frame, [n for n in numbers if n not in suspected])
             for n in sorted(suspected):
                 found |= self._halved(frame, [n])
         return found
@@ -120,10 +122,12 @@ class Sample:
             return {}
         chosen = frame.where(f"{NUMBER} in ({', '.join(map(str, numbers))})")
         try:
-            return {row[NUMBER]: row for row in self.model.transform(chosen).collect()}
+            answers = self.model.transform(chosen).collect()
         except Exception as error:
             if not is_sparks(error):
                 raise
+        else:
+            return {numbers[0] if len(numbers) == 1 else row[NUMBER]: row for row in answers}
         if len(numbers) == 1:
             return {numbers[0]: FAILED}
         middle = len(numbers) // 2

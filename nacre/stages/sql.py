@@ -91,7 +91,7 @@ class Sql(Stage):
         for name, ref in zip(self.names, inputs, strict=True):
             assert isinstance(ref, ScalarRef)
             known[name] = Value(ref.name, ref.base, ref.nullable)
-        writer = Writer(code, known, self.context.spark_4)
+        writer = Writer(code, known, self.context.spark)
         if self.condition is not None:
             writer.field = "WHERE"
             with code.block(f"if {writer.write(self.condition).name} is not True"):

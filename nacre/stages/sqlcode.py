@@ -40,13 +40,14 @@ class Writer:
     Args:
         code: where the lines go.
         columns: the columns' variables: floats for FLOAT and DOUBLE, ints for integers.
-        ansi: whether Spark 4's rules hold.
+        spark: version (major, minor) of the Spark whose rules hold.
     """
 
-    def __init__(self, code: RowCode, columns: Mapping[str, Value], ansi: bool):
+    def __init__(self, code: RowCode, columns: Mapping[str, Value], spark: tuple[int, int]):
         self.code = code
         self.columns = columns
-        self.ansi = ansi
+        self.ansi = spark >= (4, 0)
+        self.bounded = spark >= (4, 3)  # whether FLOOR and CEIL refuse what is beyond a BIGINT
         self.types = {name: value.base for name, value in columns.items()}
         self.field = ""
 
@@ -216,7 +217,17 @@ class Writer:
             if name != "round":
                 return Value(first.name, "long", first.nullable)
             return self._integer_round(first, values[1])
+        if base == "long" and self.bounded and first.base in ("float", "double"):
+            self._in_long(first)
         return self._strict(values, base, lambda *names: f"{call}({', '.join(names)})")
+
+    def _in_long(self, value: Value) -> None:
+        """Refuse a number that no BIGINT is near; NaN is 0 all the same."""
+        known = f"{value.name} is not None and " if value.nullable else ""
+        with self.code.block(f"if {known}({value.name} >= {2.0**63} or {value.name} < {-(2.0**63)})"):
+            self.code.fail(
+                self.field, "[ARITHMETIC_OVERFLOW] overflow", "a number within BIGINT", value.name, FIX["overflow"]
+            )
 
     def _base_of(self, name: str, first: Value) -> str:
         known = {"floor": "long", "ceil": "long", "length": "int"}

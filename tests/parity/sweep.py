@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -74,6 +75,7 @@ def fit_all(out: Path, ops: list[str], sample: bool) -> None:
         builder = builder.config(key, value)
     spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("OFF")
+    logging.disable()  # Spark 4 writes the whole stack of each row it refuses
     told = Told()
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda named: fit_one(spark, *named, out, told), chosen(ops, sample)))
