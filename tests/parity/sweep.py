@@ -16,6 +16,7 @@ import sys
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +32,14 @@ NEEDS = {"3": ["numpy<2", "pandas<3", "pyarrow<20", "pytest"], "4": ["numpy", "p
 """Packages beside pyspark, by its major version: 3.5 wants numpy 1."""
 
 
-BRIEF = {
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
-    "spark.sql.adaptive.enabled": "false",
-}
-"""Thousands of jobs of a few rows: the JVM's better compiler and other plans halfway would cost more than they save."""
+BRIEF = {"spark.sql.adaptive.enabled": "false"}
+"""Thousands of jobs of a few rows: other plans halfway would cost more than they save."""
 
 
 def environment(version: str) -> Path:
-    """The Python of an environment that has this pyspark, made at the first call."""
+    """The Python of an environment that has this pyspark: this one, or one made at the first call."""
+    if version == metadata.version("pyspark"):
+        return Path(sys.executable)
     home = Path(os.environ.get("NACRE_CACHE", ROOT / ".cache")) / f"spark-{version}"
     python = home / "bin" / "python"
     if not (home / ".complete").exists():
@@ -68,13 +68,14 @@ def fit_all(out: Path, ops: list[str], sample: bool) -> None:
     """In the other environment: fit and save each case. What that Spark cannot fit is written down with its reason."""
     from pyspark.sql import SparkSession
 
-    from tests.spark_session import SETTINGS
+    from tests.spark_session import SETTINGS, spare_workers
 
     builder = SparkSession.builder.master("local[2]").appName("nacre-parity")
     for key, value in {**SETTINGS, **BRIEF}.items():
         builder = builder.config(key, value)
     spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("OFF")
+    spare_workers(spark.sparkContext)
     logging.disable()  # Spark 4 writes the whole stack of each row it refuses
     told = Told()
     with ThreadPoolExecutor(2) as pool:
