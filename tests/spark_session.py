@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
-JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=240m"
 """Options of Spark's driver, here and in the programs that tests start. Most of its time on tiny data went into
-optimizing code that then ran a few times."""
+optimizing code that then ran a few times. Without that compiler the JVM reserves 48 MB for compiled code, which a few
+hundred plans fill; from then on it would compile nothing."""
 
 SETTINGS = {
     "spark.ui.enabled": "false",

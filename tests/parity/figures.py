@@ -62,8 +62,8 @@ def cell(sweep: dict[str, Any], op: str) -> str:
 
 
 def reason(why: str) -> str:
-    """The first line of an error, without the class it came with."""
-    return re.sub(r"^[\w.]+(Error|Exception): ", "", why.splitlines()[0]).replace("|", "&#124;")
+    """The first line of an error, without the class it came with and the file it was met in."""
+    return re.sub(r"^[\w.]+(Error|Exception): | \(/[^)]*\)?$", "", why.splitlines()[0])
 
 
 if __name__ == "__main__":
