@@ -14,6 +14,7 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from nacre.errors import NacreError, SetupError
+from nacre.handlers import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,8 +33,8 @@ VERBS = {
     "show": Verb("nacre.bundle.show:main", "Print what a bundle holds, without building it"),
     "verify": Verb("nacre.proof.verify:main", "Score the rows a bundle carries and compare with Spark's answers"),
     "score": Verb("nacre.transform.score:main", "Score a CSV, JSON Lines or Parquet file with one bundle"),
-    "serve": Verb("nacre.serving.server:main", "Run one container: sparkml, xgboost"),
-    "train xgboost": Verb("nacre.train.xgboost:main", "Train as the xgboost container trains"),
+    "serve": Verb("nacre.serving.server:main", f"Run one container: {', '.join(KINDS)}"),
+    **{f"train {kind}": Verb(known.trainer, known.training) for kind, known in KINDS.items() if known.trainer},
     "transform": Verb("nacre.transform.command:main", "Score files in batch with a whole chain"),
     "bench": Verb("nacre.cli:bench", "Run the benchmarks of the checkout"),
     "doctor": Verb("nacre.doctor:main", "Say what this machine has, what is missing and how to get it"),

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from nacre.errors import ModelError, RequestError, RowError
-from nacre.handlers import KINDS
+from nacre.handlers import KINDS, Kind
 from nacre.handlers.base import Handler, Reply, Setting
 from nacre.handlers.container import canonical
 
@@ -93,7 +93,7 @@ class Doubling(Handler):
         return numbers if self.numbers else None
 
 
-KINDS[KIND] = "tests.doubling:Doubling"
+KINDS[KIND] = Kind("tests.doubling:Doubling", "multiplies numbers")
 
 
 def model(folder: Path, factor: float = 2) -> Path:

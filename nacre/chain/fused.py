@@ -17,7 +17,8 @@ from nacre.chain.rules import (
     failed,
     timed,
 )
-from nacre.errors import NacreError
+from nacre.errors import NacreError, SetupError
+from nacre.handlers import handler_class
 from nacre.handlers.base import Reply
 from nacre.handlers.container import Container
 
@@ -60,6 +61,7 @@ class FusedChain:
         """Fetch every artefact into `workdir/NAME/model` and load it. Raises NacreError naming the container."""
         from nacre.store import fetch_artefact
 
+        check_fusable(pipeline)
         containers = []
         for item in pipeline.containers:
             model_dir = fetch_artefact(item.artefact(), Path(workdir, item.name, "model"))
@@ -137,6 +139,16 @@ class FusedChain:
             return handler.encode(frame, ANY)
 
         return decode(self.containers[position], text() if values is None else Numbers(values, text), ANY)
+
+
+def check_fusable(pipeline: Pipeline) -> None:
+    """Refuse what runs the user's code in this process. Raises SetupError naming the container."""
+    for item in pipeline.containers:
+        if handler_class(item.kind).alone:
+            raise SetupError(
+                f"the {item.kind} container runs code of its own and cannot be fused", container=item.name,
+                expected="containers of our own code only", got=item.image, fix="Run the chain over HTTP",
+            )  # fmt: skip
 
 
 def decode(container: Container, message: Message, accept: str) -> Any:

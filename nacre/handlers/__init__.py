@@ -3,18 +3,46 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from nacre.errors import SetupError
 
 if TYPE_CHECKING:
     from nacre.handlers.base import Handler
 
-KINDS: dict[str, str] = {
-    "sparkml": "nacre.handlers.sparkml:SparkML",
-    "xgboost": "nacre.handlers.xgboost:XGBoost",
+
+class Kind(NamedTuple):
+    """One kind of container, without importing anything of it."""
+
+    handler: str
+    """`module:class` of its Handler."""
+    help: str
+    extras: tuple[str, ...] = ()
+    """Extras of the package that its image holds beside `serving` and `aws`."""
+    images: tuple[str, ...] = ()
+    """AWS's names for the same image, without registry and tag."""
+    trainer: str | None = None
+    """`module:main` behind `nacre train KIND`."""
+    training: str = ""
+    """What that does, in one line."""
+
+
+KINDS: dict[str, Kind] = {
+    "sparkml": Kind(
+        "nacre.handlers.sparkml:SparkML",
+        "Spark's feature transformers, from a bundle",
+        images=("sagemaker-sparkml-serving",),
+    ),
+    "xgboost": Kind(
+        "nacre.handlers.xgboost:XGBoost",
+        "XGBoost models, scored without the library",
+        extras=("xgboost",),
+        images=("sagemaker-xgboost",),
+        trainer="nacre.train.xgboost:main",
+        training="Train as the xgboost container trains",
+    ),
 }
-"""Kind, as `nacre serve KIND` spells it -> `module:class`."""
+"""Kinds as `nacre serve KIND` spells them. The CLI, its help, image names and image folders are derived from here."""
 
 
 def handler_class(kind: str) -> type[Handler]:
@@ -23,7 +51,7 @@ def handler_class(kind: str) -> type[Handler]:
 
     if kind not in KINDS:
         raise SetupError("no such kind of container", expected=f"one of {', '.join(KINDS)}", got=kind, fix=meant(kind))
-    module, name = KINDS[kind].split(":")
+    module, name = KINDS[kind].handler.split(":")
     found: type[Handler] = getattr(import_module(module), name)
     return found
 
@@ -32,11 +60,12 @@ def kind_of_image(image: str) -> str:
     """The kind an image name stands for: ours (`nacre/sparkml`, `nacre-xgboost:1`) or AWS's
     (`…amazonaws.com/sagemaker-sparkml-serving:3.3`, `…/sagemaker-xgboost:3.0-5`). Raises SetupError."""
     repository = re.split("[:@]", image.rsplit("/", 1)[-1])[0]
-    name = re.sub("^(nacre|sagemaker)-|-serving$", "", repository)
-    if name not in KINDS:
-        known = ", ".join(f"nacre/{kind}" for kind in KINDS)
-        raise SetupError("no container of ours stands for this image", expected=known, got=image, fix=meant(name))
-    return name
+    for kind, known in KINDS.items():
+        if repository in (kind, f"nacre-{kind}", *known.images):
+            return kind
+    known_images = ", ".join(f"nacre/{kind}" for kind in KINDS)
+    fix = meant(re.sub("^(nacre|sagemaker)-|-(serving|inference|training)$", "", repository))
+    raise SetupError("no container of ours stands for this image", expected=known_images, got=image, fix=fix)
 
 
 def meant(name: str) -> str | None:

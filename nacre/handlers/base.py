@@ -43,6 +43,8 @@ class Handler:
     kind: ClassVar[str]
     """The container's kind, as `nacre serve KIND` spells it."""
     settings: ClassVar[tuple[Setting, ...]] = ()
+    alone: ClassVar[bool] = False
+    """True for kinds that run the user's code: always a process of their own, never fused."""
 
     @classmethod
     def load(cls, model_dir: Path, env: Mapping[str, str]) -> Handler:
@@ -75,12 +77,17 @@ class Handler:
         return self.encode(self.predict(self.decode(body, content_type)), accept)
 
     def failure(self, error: NacreError, accept: str | None) -> Reply:
-        """The reply for an error raised by any of the four steps: status, body and type as the AWS twin has them."""
-        raise NotImplementedError
+        """The reply for an error raised by any of the four steps: status, body and type as the AWS twin has them, or
+        (the default) the platform's canonical JSON."""
+        from nacre.handlers.container import canonical
+
+        return canonical(error)
 
     def execution_parameters(self) -> Mapping[str, Any]:
-        """Body of GET /execution-parameters, read by batch transform."""
-        raise NotImplementedError
+        """Body of GET /execution-parameters, read by batch transform. Default: one record batch of 6 MB a worker."""
+        import os
+
+        return {"MaxConcurrentTransforms": os.cpu_count() or 1, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": 6}
 
     def from_table(self, table: pa.Table) -> Any:
         """A frame from typed columns, for batch transform over Parquet: the columns are found by name, nulls are
