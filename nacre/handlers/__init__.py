@@ -41,6 +41,10 @@ KINDS: dict[str, Kind] = {
         trainer="nacre.train.xgboost:main",
         training="Train as the xgboost container trains",
     ),
+    "script": Kind(
+        "nacre.handlers.script:Script",
+        "a script of yours: model_fn, input_fn, predict_fn, output_fn or transform_fn",
+    ),
 }
 """Kinds as `nacre serve KIND` spells them. The CLI, its help, image names and image folders are derived from here."""
 
