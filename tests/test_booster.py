@@ -19,7 +19,7 @@ import pytest
 from hypothesis import strategies as st
 
 from nacre import booster as boosters
-from nacre.booster import libm, source, ubjson
+from nacre.booster import lanes, libm, source, ubjson
 from nacre.booster.booster import FEW
 from nacre.booster.forest import MAX_DEPTH
 from nacre.booster.objectives import OBJECTIVES
@@ -160,10 +160,52 @@ def test_many_trees_beyond_the_compiler_s_budget(monkeypatch: pytest.MonkeyPatch
     x = data(4)[0]
     compiled = boosters.load(bytes(model.save_raw("ubj")))
     monkeypatch.setattr(source, "MAX_NODES", 10)
+    monkeypatch.setattr(lanes, "MAX_BYTES", 10)
     walked = boosters.load(bytes(model.save_raw("ubj")))
     assert compiled.source is not None
     assert walked.source is None
     assert bits([walked.row(values) for values in x.tolist()]) == bits(library(model, x))
+
+
+@pytest.mark.parametrize("block", [64, 4096])
+@pytest.mark.parametrize("objective", ["reg:squarederror", "multi:softprob"])
+@pytest.mark.parametrize(
+    "shape", [{"max_depth": 1}, {"max_depth": 6}, {"max_depth": 3, "gamma": 0.5, "num_parallel_tree": 2}]
+)
+def test_lanes_of_bits(monkeypatch: pytest.MonkeyPatch, objective: str, shape: dict[str, Any], block: int) -> None:
+    """Both kinds of generated code, whichever is the faster one."""
+    model, x = train(objective, 12, **shape), data(7)[0]
+    x[::40, 1], x[1::40, 2] = np.inf, -np.inf
+    expected = bits(model.inplace_predict(x, missing=np.nan))
+    monkeypatch.setattr(lanes, "BLOCK_BITS", block)
+    for split, function in ((1e9, "block0"), (0.0, "part0")):
+        monkeypatch.setattr(lanes, "SPLIT", split)
+        ours = boosters.load(bytes(model.save_raw("ubj")))
+        assert function in (ours.source or "")
+        assert bits([ours.row(values) for values in x.tolist()]) == expected
+
+
+def test_trees_of_too_many_leaves_have_no_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "SPLIT", 1e9)
+    model = train("reg:squarederror", 3, max_depth=0, max_leaves=65, grow_policy="lossguide", min_child_weight=0)
+    assert "part0" in (assert_equal(model, data(2)[0]).source or "")
+
+
+def test_groups_of_several_numbers_of_trees(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "SPLIT", 1e9)
+    model = json.loads(train("multi:softprob", 6).save_raw("json"))
+    trees = model["learner"]["gradient_booster"]["model"]
+    trees["trees"], trees["tree_info"] = trees["trees"][:-6], trees["tree_info"][:-6]
+    trees["tree_info"] = [1, 1, *trees["tree_info"][2:-1], 0]
+    trees["gbtree_model_param"]["num_trees"] = str(len(trees["trees"]))
+    for number, tree in enumerate(trees["trees"]):
+        tree["id"] = number
+    trees["iteration_indptr"] = [0, len(trees["trees"])]
+    ours, x = boosters.load(json.dumps(model).encode()), data(3)[0]
+    assert len({stop - start for start, stop in ours._forest.spans}) > 1
+    assert "block0" in (ours.source or "")
+    single = [ours.row_margins(values) for values in x.tolist()]
+    assert bits(single) == bits(ours.margins(x))
 
 
 def test_many_classes() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from nacre.booster import source, walks
+from nacre.booster import lanes, source, walks
 from nacre.booster.contributions import contributions
 from nacre.booster.forest import NO_TERM, Forest
 from nacre.booster.objectives import OBJECTIVES, Score
@@ -156,12 +156,13 @@ class Booster:
         return out
 
     def _compiled(self) -> Margins:
-        """One row's margins: generated code where it fits, else the block's own walk."""
+        """One row's margins: generated code of one kind or the other where it fits, else the block's own walk."""
         if self._weights is not None:
             return lambda values: self._linear(np.array([values], np.float32))[0].tolist()
-        if not source.fits(self._forest):
+        way = lanes if lanes.pays(self._forest) else source if source.fits(self._forest) else None
+        if way is None:
             return lambda values: self._forest.margins(np.array([values], np.float32), self._base)[0].tolist()
-        self.source, names, width = source.generate(self._forest, self._base.tolist())
+        self.source, names, width = way.generate(self._forest, self._base.tolist())
         return _summed(source.compile_terms(self.source, names), self.num_groups, width)
 
     def _row_functions(self) -> tuple[Rounding, Scoring, Callable[[Sequence[float]], Score]]:
@@ -197,12 +198,11 @@ class Booster:
 
 
 def _summed(terms: source.Terms, groups: int, width: int) -> Margins:
-    accumulate, from_buffer, single = np.add.accumulate, np.frombuffer, np.float32
+    accumulate = np.add.accumulate
     if groups == 1:
-        return lambda values: [accumulate(from_buffer(terms(values), single)).item(-1)]
+        return lambda values: [accumulate(terms(values)).item(-1)]
 
     def margins(values: Sequence[float]) -> list[float]:
-        table = from_buffer(terms(values), single).reshape(groups, width)
-        return accumulate(table, 1)[:, -1].tolist()  # type: ignore[no-any-return]
+        return accumulate(terms(values).reshape(groups, width), 1)[:, -1].tolist()  # type: ignore[no-any-return]
 
     return margins

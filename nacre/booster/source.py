@@ -1,6 +1,6 @@
 """A forest as Python source: nested conditional expressions that give one row's leaves.
 
-The generated functions take the row as a sequence of float32 values and return the packed float32 terms of the sum,
+The generated function takes the row as a sequence of float32 values and returns the float32 terms of the sum,
 `width` a group: the base score, a leaf a tree, and ``-0.0`` (which adds nothing) where a group has fewer trees.
 Only numbers of the model reach the source, never its strings. NaN is missing: every comparison with it is false, so
 a split is written with the default branch last.
@@ -13,6 +13,8 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from nacre.booster.forest import CATEGORY_LIMIT, NO_TERM, Forest
 
 MAX_NODES = 50_000
@@ -22,7 +24,7 @@ MAX_DEPTH = 60
 PART = 600
 """Nodes a function: larger ones need wide constant and jump arguments and run slower."""
 
-Terms = Callable[[Sequence[float]], bytes]
+Terms = Callable[[Sequence[float]], np.ndarray]
 
 
 def fits(forest: Forest) -> bool:
@@ -42,7 +44,7 @@ def generate(forest: Forest, base: Sequence[float]) -> tuple[str, dict[str, Any]
 
 
 def compile_terms(source: str, names: dict[str, Any]) -> Terms:
-    """Turn :func:`generate`'s source into the function. The source holds nothing but numbers and its own names."""
+    """Turn generated source into the function. The source holds nothing but numbers and its own names."""
     scope = dict(names)
     exec(compile(source, "<xgboost row plan>", "exec"), scope)  # noqa: S102 - only what _Writer wrote
     terms: Terms = scope["terms"]
@@ -105,8 +107,9 @@ def _module(terms: Sequence[_Term], names: dict[str, Any]) -> str:
     functions = [_function(number, part) for number, part in enumerate(parts)]
     for number, part in enumerate(parts):
         names[f"pack{number}"] = struct.Struct(f"{len(part)}f").pack
+    names |= {"frombuffer": np.frombuffer, "single": np.dtype(np.float32)}
     calls = " + ".join(f"part{number}(row)" for number in range(len(parts)))
-    return "\n\n".join([*functions, f"def terms(row):\n    return {calls}"]) + "\n"
+    return "\n\n".join([*functions, f"def terms(row):\n    return frombuffer({calls}, single)"]) + "\n"
 
 
 def _function(number: int, part: Sequence[_Term]) -> str:
