@@ -121,11 +121,19 @@ def overrides(texts: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def load_yaml(path: Path) -> Any:
-    """The document of a YAML file, in which no key stands twice. Raises SetupError."""
+def load_yaml(path: Path, aliases: bool = True) -> Any:
+    """The document of a YAML file, in which no key stands twice. Raises SetupError.
+
+    `aliases` off: `*name` is refused, with which a small file can stand for a huge one.
+    """
     import yaml
 
     class Loader(yaml.SafeLoader):
+        def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+            if not aliases and self.check_event(yaml.AliasEvent):
+                raise SetupError("an alias in the file", expected="values written out", got="*name")
+            return super().compose_node(parent, index)
+
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
             keys = [getattr(key, "value", None) for key, _ in node.value]
             twice = next((key for key in keys if keys.count(key) > 1), None)
@@ -138,9 +146,9 @@ def load_yaml(path: Path) -> Any:
         with path.open("rb") as file:
             return yaml.load(file, Loader)  # noqa: S506  a SafeLoader
     except OSError as error:
-        raise SetupError("cannot read the pipeline", got=error.strerror or str(error)) from error
+        raise SetupError("cannot read the file", got=error.strerror or str(error)) from error
     except yaml.YAMLError as error:
-        raise SetupError("not YAML", expected="a pipeline file", got=" ".join(str(error).split())) from error
+        raise SetupError("not YAML", expected="a YAML file", got=" ".join(str(error).split())) from error
 
 
 def checked_keys(item: Any, known: tuple[str, ...], what: str) -> dict[str, Any]:

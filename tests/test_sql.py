@@ -10,7 +10,7 @@ import pytest
 
 from nacre.plan.frame import Scalars
 from nacre.plan.types import Type
-from nacre.spark.sqlparser import Parser
+from nacre.stages.sqlparser import Parser
 from nacre.stages import REGISTRY, Context
 from nacre.stages.sqltypes import SqlError, infer
 

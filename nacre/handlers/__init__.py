@@ -44,6 +44,9 @@ KINDS: dict[str, Kind] = {
     "script": Kind(
         "nacre.handlers.script:Script",
         "a script of yours: model_fn, input_fn, predict_fn, output_fn or transform_fn",
+    "postprocess": Kind(
+        "nacre.handlers.postprocess:Postprocess",
+        "rules, labels, joins and checks after a model, from one YAML",
     ),
 }
 """Kinds as `nacre serve KIND` spells them. The CLI, its help, image names and image folders are derived from here."""

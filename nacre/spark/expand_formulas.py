@@ -9,9 +9,9 @@ from nacre.errors import UnsupportedError
 from nacre.plan.types import DOUBLE
 from nacre.spark.expand import expands
 from nacre.spark.saved import Saved
-from nacre.spark.sqlparser import Parser
 from nacre.stages import mlattrs
 from nacre.stages.sql import Sql
+from nacre.stages.sqlparser import Parser
 from nacre.stages.sqltypes import Expr, SqlError, columns_of, infer
 
 if TYPE_CHECKING:
