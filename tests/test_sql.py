@@ -10,8 +10,8 @@ import pytest
 
 from nacre.plan.frame import Scalars
 from nacre.plan.types import Type
-from nacre.stages.sqlparser import Parser
 from nacre.stages import REGISTRY, Context
+from nacre.stages.sqlparser import Parser
 from nacre.stages.sqltypes import SqlError, infer
 
 COLUMNS = {"x": "double", "i": "int", "s": "string", "b": "boolean", "odd name": "double"}
