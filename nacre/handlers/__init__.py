@@ -44,6 +44,7 @@ KINDS: dict[str, Kind] = {
     "script": Kind(
         "nacre.handlers.script:Script",
         "a script of yours: model_fn, input_fn, predict_fn, output_fn or transform_fn",
+    ),
     "postprocess": Kind(
         "nacre.handlers.postprocess:Postprocess",
         "rules, labels, joins and checks after a model, from one YAML",
