@@ -124,7 +124,7 @@ def report(error: NacreError, as_json: bool) -> int:
         print(dumps(error.body(), default=str), file=sys.stderr)
     else:
         print(f"nacre: {error}", file=sys.stderr)
-    return 1
+    return error.exit_code
 
 
 def unexpected(error: Exception) -> NacreError:

@@ -25,6 +25,8 @@ class NacreError(Exception):
 
     status = 400
     """HTTP status a container answers when this error ends a request."""
+    exit_code = 1
+    """What a command ends with."""
     limit = 200
     """Characters of `expected` and of `got` that are shown."""
 

@@ -144,7 +144,7 @@ class FusedChain:
 def check_fusable(pipeline: Pipeline) -> None:
     """Refuse what runs the user's code in this process. Raises SetupError naming the container."""
     for item in pipeline.containers:
-        if handler_class(item.kind).alone:
+        if handler_class(item.kind).runs_alone(item.env()):
             raise SetupError(
                 f"the {item.kind} container runs code of its own and cannot be fused", container=item.name,
                 expected="containers of our own code only", got=item.image, fix="Run the chain over HTTP",

@@ -41,9 +41,19 @@ KINDS: dict[str, Kind] = {
         trainer="nacre.train.xgboost:main",
         training="Train as the xgboost container trains",
     ),
+    "scikit-learn": Kind(
+        "nacre.handlers.scikit_learn:ScikitLearn",
+        "scikit-learn models, by your script or from a bundle without a pickle",
+        extras=("scikit-learn",),
+        images=("sagemaker-scikit-learn",),
+        trainer="nacre.train.script:scikit_learn",
+        training="Run a training script with scikit-learn",
+    ),
     "script": Kind(
         "nacre.handlers.script:Script",
         "a script of yours: model_fn, input_fn, predict_fn, output_fn or transform_fn",
+        trainer="nacre.train.script:main",
+        training="Run a training script, as SageMaker runs it",
     ),
     "postprocess": Kind(
         "nacre.handlers.postprocess:Postprocess",

@@ -52,6 +52,11 @@ class Handler:
         once, with a sentence that says why; nothing is loaded later on a request."""
         raise NotImplementedError
 
+    @classmethod
+    def runs_alone(cls, env: Mapping[str, str]) -> bool:  # noqa: ARG003
+        """Whether a container with this environment runs code of the user."""
+        return cls.alone
+
     def warm(self) -> None:
         """Import what only some requests need and would delay the start. Called in the background of every worker
         process once it serves. Default: nothing."""

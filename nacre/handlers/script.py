@@ -116,12 +116,9 @@ class Script(Handler):
     # What a subclass overrides
 
     def default_model_fn(self, model_dir: Path) -> Any:
-        fix = (
-            f"Write model_fn(model_dir) in {self.program or self.default_program}, which loads the model and returns it"
-        )
-        raise ModelError(
-            "the script has no model_fn", expected="model_fn(model_dir)", got="none", file=self.program, fix=fix
-        )
+        file = self.program or self.default_program
+        fix = "Write one that loads the model and returns it"
+        raise ModelError("the script has no model_fn", expected="model_fn(model_dir)", got="none", file=file, fix=fix)
 
     def default_input_fn(self, body: str | bytes, content_type: str) -> Any:
         """Arrays are squeezed for a predict_fn of the script, which is written for that; see `script_formats`."""

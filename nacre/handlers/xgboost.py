@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     Row = tuple[float, ...]
 
+PROGRAM = Setting("SAGEMAKER_PROGRAM", None, "script mode: this script answers instead, see the container script")
 COMPAT = Setting("NACRE_COMPAT", None, "aws: answer as the AWS container does, without our improvements")
 PICKLE = Setting("NACRE_ALLOW_PICKLE", "false", "true: load pickled models, which runs the code inside them")
 DEFAULT_ACCEPT = Setting("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", outputs.CSV, "type of replies to Accept: */*")
@@ -73,7 +74,7 @@ class XGBoost(Handler):
     kind: ClassVar[str] = "xgboost"
     settings: ClassVar[tuple[Setting, ...]] = (
         *(DEFAULT_ACCEPT, BATCH, OUTPUT, ENSEMBLE, MAX_CONTENT_LENGTH),
-        *(COMPAT, PICKLE, FEWER, BASE),
+        *(COMPAT, PICKLE, FEWER, BASE, PROGRAM),
     )
 
     def __init__(self, models: Models, env: Mapping[str, str]):
@@ -93,7 +94,16 @@ class XGBoost(Handler):
         self._round, self._score = self.model.round, models.score
 
     @classmethod
-    def load(cls, model_dir: Path, env: Mapping[str, str]) -> XGBoost:
+    def runs_alone(cls, env: Mapping[str, str]) -> bool:
+        """In script mode it runs the script that the environment names; one that lies in the model is not run."""
+        return bool(env.get(PROGRAM.name))
+
+    @classmethod
+    def load(cls, model_dir: Path, env: Mapping[str, str]) -> Handler:
+        if cls.runs_alone(env):
+            from nacre.handlers.xgboost_script import XGBoostScript
+
+            return XGBoostScript.load(model_dir, env)
         together = env.get(ENSEMBLE.name, ENSEMBLE.default) == "true"
         return cls(Models.load(model_dir, env, together, compat=env.get(COMPAT.name) == "aws"), env)
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from nacre.errors import NacreError, SetupError
 from nacre.store import local_path
+from nacre.train import script
 from nacre.train.hyperparameters import ABALONE, HYPERPARAMETERS, library_parameters, validated
 from nacre.train.rows import Rows, read
 
@@ -167,7 +168,9 @@ def write_archive(target: Path, raw: bytes) -> None:
 def parser() -> argparse.ArgumentParser:
     """Options for data and output, and one a hyperparameter, derived from their table."""
     found = argparse.ArgumentParser(
-        prog="nacre train xgboost", description="Train XGBoost as SageMaker's container does; writes model.tar.gz."
+        prog="nacre train xgboost",
+        description="Train XGBoost as SageMaker's container does; writes model.tar.gz.",
+        epilog="With --script FILE a script of yours trains instead: see `nacre train script --help`.",
     )
     found.add_argument("--train", help="CSV (label first, no header) or Parquet: a file or a folder")
     found.add_argument("--validation", help="data for the metrics and for early stopping")
@@ -183,7 +186,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str]) -> int:
-    """`nacre train xgboost`. Without --train: channels, hyperparameters and output of a SageMaker container."""
+    """`nacre train xgboost`. Without --train: channels, hyperparameters and output of a SageMaker container; with a
+    script (--script, or `sagemaker_program` in a container) that trains instead."""
+    if script.asked_for(argv, os.environ):
+        return script.train("xgboost", argv)
     arguments = parser()
     args = arguments.parse_args(argv)
     if args.train is None and args.output is None:
