@@ -23,8 +23,9 @@ import pytest
 
 import nacre
 from nacre.errors import ModelError, NacreError, RowError, SchemaError, SetupError
+from nacre.formats import decimals
 from nacre.handlers.container import Container
-from nacre.handlers.sparkml import COLUMNS_FROM, SparkML
+from nacre.handlers.sparkml import COLUMNS_FROM, SparkML, TableFrame
 from tests.shared import abalone_csv
 
 if TYPE_CHECKING:
@@ -269,6 +270,70 @@ def test_quoted_fields_may_hold_line_breaks(containers: Containers) -> None:
     assert rows_of(ask(container, '"x\ny",one\n"",two\n')) == ["one", "two"]
     reply = ask(container, 'a,"one\ntwo"\nb,three\n')
     assert (reply.status, b"line break" in reply.body, b"row 1" in reply.body) == (400, True, True)
+
+
+ODD_NUMBERS = [
+    "-0",
+    "-0.0",
+    "0",
+    "7",
+    "1e5",
+    "1e-5",
+    "1E-4",
+    "0.0001",
+    "1e400",
+    "-1e400",
+    "NaN",
+    "Infinity",
+    "nan",
+    "inf",
+    "1_0",
+    "+1",
+    ".5",
+    "1.",
+    "01",
+    "1d",
+    "0x1p3",
+    "1e7",
+    "9999999.5",
+    "true",
+    "12345678901234567890",
+    "١",
+    "null",
+    "[1]",
+    "1;2",
+]
+ODD_LINES = [
+    *(ROW.replace("0.365", each) for each in [*ODD_NUMBERS, "", " 1", "1 ", "\t1", '"1"', "\x001", "\v1"]),
+    *(each + ROW[1:] for each in ["", " M", "X", "M,M", "\ufeffM", "Mé", '"M"']),
+    *(f"{ROW},{each}" for each in ["1", "x", "", "-0"]),
+    *(ROW[:-3], ROW[:-5], "M", "", ",", "\ufeff" + ROW, ROW + "\r"),
+]
+
+
+@pytest.mark.parametrize("name", ["abalone", "skip", "strict", "keep"])
+def test_the_quick_ways_answer_as_the_ordinary_one(
+    containers: Containers, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """One line and many: with and without orjson, the short way and Arrow."""
+    container = containers.of(name, SAGEMAKER_SPARKML_SCHEMA=schema("ABALONE") or "")
+    many = [*(f"{ROW}\n" * 200 + line + end for line in ODD_LINES for end in ("", f"\n{ROW}\n")), f"\n{ROW}" * 200]
+    bodies = [
+        *(line + end for line in ODD_LINES for end in ("", "\n")),
+        *many,
+        *(b"\xff" + b.encode() for b in many[:2]),
+    ]
+    asked = [(body, accept) for body in bodies for accept in (None, CSV, LINES)]
+    quick = [timeless(ask(container, body, accept=accept)) for body, accept in asked]
+    monkeypatch.setattr(decimals, "orjson", None)
+    monkeypatch.setattr(SparkML, "_one_line", lambda *_: None)
+    monkeypatch.setattr(SparkML, "_csv_table", lambda *_: None)
+    assert quick == [timeless(ask(container, body, accept=accept)) for body, accept in asked]
+
+
+def test_arrow_reads_plain_records(containers: Containers) -> None:
+    container = containers.of("abalone")
+    assert isinstance(container.handler.decode(f"{ROW}\n".encode() * 200, CSV), TableFrame)
 
 
 @pytest.mark.parametrize("body", [f"{ROW}\n\n{ROW}\n", f'"M"{ROW[1:]}\n\n{ROW}'])

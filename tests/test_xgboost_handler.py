@@ -18,7 +18,7 @@ import pytest
 from hypothesis import strategies as st
 
 from nacre.errors import ModelError, NacreError, RequestError, SchemaError, SetupError
-from nacre.formats import libsvm, recordio
+from nacre.formats import decimals, libsvm, recordio
 from nacre.handlers import xgboost_input as inputs
 from nacre.handlers.container import body_limit
 from nacre.handlers.xgboost import XGBoost
@@ -320,6 +320,69 @@ def test_numbers_as_the_container_reads_them(handler: XGBoost, compat: XGBoost) 
     assert respond(compat, b"10,2,3,4\x00") == plain
     assert respond(handler, b"10,2,3,4\x00").status == 415
     assert respond(compat, b"-4.86e-01").status == 415  # what the Sniffer makes of two minus signs
+
+
+ODD_ROWS = [
+    *(
+        f"{each},2,3,4"
+        for each in [
+            "-0",
+            "-0.0",
+            "07",
+            "1e39",
+            "-1e39",
+            "1e400",
+            "1e-50",
+            "1E5",
+            ".5",
+            "1.",
+            "+1",
+            "nan",
+            "NaN",
+            "inf",
+            "true",
+            "null",
+            "[1]",
+            "1;2",
+        ]
+    ),
+    *(
+        "12345678901234567890,0.1,16777217,3.4028236e38",
+        "1_0,2,3,4",
+        '"1",2,3,4',
+        "1,2],[3,4",
+        " 1,2 ,3,4",
+        "1,2,3,4\r",
+    ),
+    *(
+        "1,2,3",
+        "1,2,3,4,5",
+        "1,2,3,",
+        ",,,",
+        "1",
+        "",
+        "-1,-2,-3,-4",
+        "1\t2\t3\t4",
+        "1;2;3;4",
+        "1,2,3,4\x00",
+        "1,2,3,\v4",
+    ),
+]
+
+
+def test_the_quick_ways_answer_as_the_ordinary_one(
+    models: dict[str, Path], handler: XGBoost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With and without orjson, and without the shortest way."""
+    bodies = [line + end for line in ODD_ROWS for end in ("", "\n", "\n1,2,3,4", "\n\n1,2,3,4")]
+    bodies += [f"1,2,3,4\n{line}" for line in ODD_ROWS]
+    asked = [(body.encode(), accept) for body in bodies for accept in (None, "text/csv", "application/json")]
+    handlers = [handler, XGBoost.load(models["multi:softprob"], {})]
+    quick = [respond(each, body, accept=accept) for each in handlers for body, accept in asked]
+    monkeypatch.setattr(decimals, "orjson", None)
+    for each in handlers:
+        monkeypatch.setattr(each, "_usual", False)
+    assert quick == [respond(each, body, accept=accept) for each in handlers for body, accept in asked]
 
 
 def test_column_counts(handler: XGBoost, compat: XGBoost, models: dict[str, Path]) -> None:

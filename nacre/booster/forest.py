@@ -20,7 +20,7 @@ MAX_DEPTH = 10_000
 """Levels of a tree this walks; bounds the time a hostile model can take."""
 EVEN_LEVELS = 12
 """Levels walked by all rows together; below that only those still on their way."""
-BLOCK = 65_536
+BLOCK = 32_768
 """Rows times trees walked at once: what fits a second-level cache."""
 CATEGORY_LIMIT = 2**24
 """The library's OutOfRangeCat: from here on float32 cannot hold every integer."""

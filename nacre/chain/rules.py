@@ -72,7 +72,7 @@ def header(name: str, value: str | None) -> str | None:
     """A header's value as it arrives at the other side: no blanks around it, None when nothing is left."""
     if value is None:
         return None
-    if not HEADER_VALUE.fullmatch(value):
+    if not (value.isascii() and value.isprintable()) and not HEADER_VALUE.fullmatch(value):
         raise RequestError(f"{name} is not a header's value", expected="visible characters", got=repr(value))
     return value.strip(" \t") or None
 

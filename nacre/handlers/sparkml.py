@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from nacre.errors import NacreError, RequestError, RowError
-from nacre.formats import csv, json
+from nacre.formats import csv, decimals, json
 from nacre.handlers import sparkml_text as text
 from nacre.handlers.base import Handler, Reply, Setting
 from nacre.handlers.sparkml_binding import Binding
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 BATCH = Setting("SAGEMAKER_BATCH", None, "set by batch transform; any value but empty: get ready for large requests")
 COMPAT = Setting("NACRE_COMPAT", None, "aws: answer as the AWS container does, without our improvements")
 
+TABLE_FROM = 128
+"""Lines from which a plain CSV is read by Arrow and scored as columns."""
 COLUMNS_FROM = 512
 """Rows from which whole columns are scored: below, row by row is as fast and needs no Arrow."""
 BINDINGS = 64
@@ -137,12 +139,30 @@ class SparkML(Handler):
         return self.default_accept if accept in ("", "*/*") else accept
 
     def invoke(self, body: bytes, content_type: str | None, accept: str | None) -> Reply:
+        if content_type == text.CSV and (accept is None or accept in ("*/*", text.CSV)):
+            reply = self._one_line(body)
+            if reply is not None:
+                return reply
         try:
             self.negotiate(content_type, accept)
         except AcceptError:
             self._readable(body, content_type)
             raise
         return self.encode(self.predict(self.decode(body, content_type)), accept)
+
+    def _one_line(self, body: bytes) -> Reply | None:
+        """The usual request, one line of CSV, by the shortest way; None for whatever else it is, and for what is wrong
+        with it: the four steps find out."""
+        try:
+            line, binding = body.decode(), self._own()
+            if '"' in line or "\n" in line or "\r" in line or not line or not binding.sound:
+                return None
+            if self.default_accept != text.CSV or line[0] == csv.BYTE_ORDER_MARK:
+                return None
+            answer = binding.one(line)
+        except Exception:  # noqa: BLE001  the ordinary way says what it is
+            return None
+        return Reply(answer.encode("utf-8", "replace"), text.CSV)
 
     def _readable(self, body: bytes, content_type: str | None) -> None:
         """Raises FrameworkError for a body that the framework refuses before anybody looks at Accept."""
@@ -153,7 +173,7 @@ class SparkML(Handler):
 
     # Bytes in
 
-    def decode(self, body: bytes, content_type: str | None) -> Frame:
+    def decode(self, body: bytes, content_type: str | None) -> Frame | TableFrame:
         if not body:
             raise empty_body()
         kind = kind_of(content_type)
@@ -165,15 +185,17 @@ class SparkML(Handler):
             return Frame(binding, [binding.json.values(data, 1)])
         return self._json_lines(json.lines(body))
 
-    def _csv(self, body: str) -> Frame:
+    def _csv(self, body: str) -> Frame | TableFrame:
         binding = self._own()
         if body.startswith(csv.BYTE_ORDER_MARK) and not self.compat:
             raise byte_order_mark()
         if '"' in body or "\r" in body or "\n" in body or binding.csv_problem:
             return self._csv_records(body, binding)
-        return Frame(binding, [binding.csv.values(body.split(","), 1)])
+        return Frame(binding, [binding.csv.line(body)])
 
-    def _csv_records(self, body: str, binding: Binding) -> Frame:
+    def _csv_records(self, body: str, binding: Binding) -> Frame | TableFrame:
+        if body.count("\n") >= TABLE_FROM and (table := self._csv_table(body, binding)) is not None:
+            return TableFrame(binding, table)
         try:
             records = csv.records(body, keep_empty=not self.compat)
         except csv.CsvError as error:
@@ -189,6 +211,14 @@ class SparkML(Handler):
         if binding.csv_problem is not None:
             raise binding.csv_problem.error()
         return Frame(binding, rows)
+
+    def _csv_table(self, body: str, binding: Binding) -> pa.Table | None:
+        """Many plain records as columns; None where the ordinary way has to look at them."""
+        if '"' in body or "\r" in body or self.compat or binding.passes or not binding.sound:
+            return None
+        from nacre.handlers.sparkml_table import read_csv
+
+        return read_csv(body, binding)
 
     def _json_lines(self, lines: list[str]) -> Frame:
         if not lines:
@@ -262,6 +292,10 @@ class SparkML(Handler):
 
     def encode(self, frame: Scores, accept: str | None) -> Reply:
         accept = self._accept(accept)
+        if accept == text.CSV and isinstance(frame.values, np.ndarray) and not self.compat:
+            lines = decimals.java_lines(frame.values.reshape(len(frame.values), -1))
+            if lines is not None:
+                return Reply(lines.encode(), text.CSV)
         texts = self._texts(frame, self._renderer(frame, accept))
         if frame.lines and self.compat:
             body = f"[{', '.join([f'[{each}]' for each in texts])}]"

@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nacre.errors import NacreError, RequestError, RowError
+from nacre.formats import decimals
 from nacre.formats.javatext import PARSERS, parse_double, parse_doubles
 from nacre.handlers.sparkml_schema import BASIC, STRUCTS, UNSUPPORTED_TYPE, VECTOR, WRONG_TYPE, Column, Schema
-from nacre.handlers.sparkml_text import Renderers, renderers
+from nacre.handlers.sparkml_text import CSV, Renderers, renderers
 from nacre.handlers.sparkml_values import BOXES, CastError, caster, class_cast, no_csv, parser, reader
 from nacre.plan.rows import compile_positional
 from nacre.plan.types import Type
@@ -79,6 +80,24 @@ class Columns:
         self.width = width
         self.passed = steps[-1].source if len(steps) > width else None
         self.converts = tuple(step.convert() for step in steps)
+        self.plain = _plain_from(steps) if self.passed is None else width
+        """The first column from which on all are doubles."""
+
+    def line(self, text: str) -> Sequence[Any]:
+        """`values` of the fields of one line of CSV, its doubles at the end read together."""
+        count = self.width - self.plain
+        if count > 1:
+            read: list[Any] = text.split(",", self.plain)
+            found = decimals.read_floats(read.pop().encode())
+            if found is not None and len(read) == self.plain and len(found) >= count:
+                try:
+                    for n, convert in enumerate(self.converts[: self.plain]):
+                        read[n] = convert(read[n])
+                except ValueError:
+                    raise self._why(text.split(","), 1) from None
+                read += found if len(found) == count else found[:count]
+                return read
+        return self.values(text.split(","), 1)
 
     def values(self, fields: Sequence[Any], row: int) -> Sequence[Any]:
         """The row function's arguments. Raises RowError for the first value that cannot be had, as AWS would."""
@@ -129,6 +148,12 @@ class Columns:
         )  # fmt: skip
 
 
+def _plain_from(steps: Sequence[Step]) -> int:
+    """Where the doubles begin that are taken as they are, up to the last column."""
+    others = [n for n, step in enumerate(steps, 1) if step.read is not parse_double or step.cast is not None]
+    return others[-1] if others else 0
+
+
 def _refused(message: str, column: Column, value: Any, row: int) -> RowError:
     return RowError(message, expected=str(column), got=value, row=row, field=column.name)
 
@@ -154,6 +179,8 @@ class Binding:
         )
         self.score = None if self.stage_problem else self._compile(model, mleap)
         self.renderers: Renderers | None = None if self.output_problem else renderers(_present(self.output))
+        self.sound = not (self.csv_problem or self.problem())
+        """Whether one line of CSV can be answered."""
 
     def _steps(self, model: Model, mleap: bool, passed: int | None, read: Callable[[Column], Convert]) -> list[Step]:
         steps = [Step(c, n, read(c), _caster(c, model, mleap)) for n, c in enumerate(self.schema.input)]
@@ -169,6 +196,11 @@ class Binding:
         if mleap:
             return compile_positional(model.stages, model.types, names, output)
         return model.compile_row(names, output)
+
+    def one(self, line: str) -> str:
+        """The answer to one line of CSV as CSV, for a sound binding. Raises whatever is wrong with the values."""
+        assert self.score is not None and self.renderers is not None, "only asked of sound ones"  # noqa: PT018
+        return self.renderers.records[CSV](self.score(self.csv.line(line)))
 
     def problem(self) -> Problem | None:
         """What no request can get past, None if some can."""

@@ -6,16 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv as arrow_csv
 
 from nacre.errors import NacreError, RowError, SchemaError
+from nacre.formats.javatext import parse_double, parse_string
 from nacre.handlers.sparkml_text import dropped_row
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from nacre.handlers.sparkml_binding import Binding
     from nacre.handlers.sparkml_schema import Schema
     from nacre.plan.model import Model, Scored
     from nacre.plan.types import Type
+
+ARROW: dict[object, pa.DataType] = {parse_double: pa.float64(), parse_string: pa.string()}
+"""Java's parser of a value -> the Arrow type whose reader agrees with it wherever both take a text."""
 
 
 def score_columns(model: Model, columns: Mapping[str, Sequence[Any]], output: str) -> list[Any] | np.ndarray:
@@ -23,6 +29,35 @@ def score_columns(model: Model, columns: Mapping[str, Sequence[Any]], output: st
     wanted = {name: values for name, values in columns.items() if name in model.inputs}
     arrays = {name: pa.array(values, model.inputs[name].arrow()) for name, values in wanted.items()}
     return _values(model.score(arrays, output))
+
+
+def read_csv(body: str, binding: Binding) -> pa.Table | None:
+    """The records of a CSV without quotes and carriage returns, a line each, as typed columns.
+
+    None for whatever Arrow reads otherwise than Java, or might: columns other than strings and doubles, records of
+    another length, empty lines, numbers that are not finite or not plain.
+    """
+    steps = binding.csv.steps
+    kinds = [ARROW.get(step.read) if step.cast is None else None for step in steps]
+    if None in kinds or len(steps) != binding.width or binding.width < 2:
+        return None
+    names = list(binding.schema.names)
+    raw = body.encode("utf-8", "replace")
+    try:
+        table = arrow_csv.read_csv(
+            pa.BufferReader(raw),
+            read_options=arrow_csv.ReadOptions(use_threads=False, block_size=len(raw) + 1, column_names=names),
+            parse_options=arrow_csv.ParseOptions(quote_char=False, ignore_empty_lines=False),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types=dict(zip(names, kinds, strict=True)), null_values=[], strings_can_be_null=False
+            ),
+        )
+    except pa.ArrowException:
+        return None
+    doubles = (column for column in table.columns if column.type == pa.float64())
+    if any(column.null_count or not np.isfinite(column.to_numpy()).all() for column in doubles):
+        return None
+    return table
 
 
 def score_table(model: Model, table: pa.Table, output: str) -> list[Any] | np.ndarray:

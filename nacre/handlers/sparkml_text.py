@@ -9,6 +9,7 @@ from time import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nacre.errors import NacreError, RowError, shown
+from nacre.formats import decimals
 from nacre.formats.javatext import double_text, double_texts, float_text, text_of
 from nacre.formats.json import quoted
 from nacre.handlers.base import Reply
@@ -81,7 +82,7 @@ def _doubles() -> Renderers:
 
     def csv(values: Any) -> str:
         try:
-            return ",".join(double_texts(values))
+            return decimals.java_line(values) or ",".join(double_texts(values))
         except TypeError:
             raise _no_text(values) from None
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 import numpy as np
 
 from nacre.errors import NacreError, RequestError
-from nacre.formats import libsvm, recordio
+from nacre.formats import decimals, libsvm, recordio
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -132,6 +132,9 @@ def text_of(body: bytes, kind: str) -> str:
 
 def csv_rows(body: bytes, compat: bool) -> np.ndarray:
     """CSV without header or label to float64 (rows, columns); an empty field is missing."""
+    quick = None if compat else decimals.read_lines(body.strip())
+    if quick is not None:
+        return quick
     lines = text_of(body, "csv").split("\n")
     if not lines[0]:
         failed("csv", expected="rows of numbers", got="blank lines")

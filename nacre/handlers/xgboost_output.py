@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from nacre.errors import RequestError
-from nacre.formats import recordio
+from nacre.formats import decimals, recordio
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -62,8 +62,11 @@ def allows_json(accept: str | None) -> bool:
     return any(name in (JSON, "application/*") or name.endswith("+json") for name in names)
 
 
-def csv_text(scores: Iterable[Score]) -> bytes:
+def csv_text(scores: Sequence[Score]) -> bytes:
     """A row a line, classes joined by commas, with a last newline."""
+    quick = decimals.python_lines(cast("Sequence[float]", scores)) if type(scores[0]) is float else None
+    if quick is not None:
+        return quick
     lines = [repr(score) if isinstance(score, float) else ",".join(map(repr, score)) for score in scores]
     return ("\n".join(lines) + "\n").encode()
 
