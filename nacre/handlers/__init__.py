@@ -55,6 +55,13 @@ KINDS: dict[str, Kind] = {
         trainer="nacre.train.script:main",
         training="Run a training script, as SageMaker runs it",
     ),
+    "blazingtext": Kind(
+        "nacre.handlers.blazingtext:BlazingText",
+        "Text classification and word vectors, on fastText",
+        extras=("blazingtext",),
+        trainer="nacre.train.blazingtext:main",
+        training="Train as the blazingtext container trains",
+    ),
     "postprocess": Kind(
         "nacre.handlers.postprocess:Postprocess",
         "rules, labels, joins and checks after a model, from one YAML",

@@ -68,7 +68,7 @@ def _joined(parts: Sequence[Rows]) -> Rows:
     )
 
 
-def data_files(path: Path) -> list[Path]:
+def data_files(path: Path, expected: str = "CSV or Parquet") -> list[Path]:
     """The file itself, or the folder's: hidden ones and Spark's `_SUCCESS` are passed over, empty ones too."""
     if path.is_file():
         found = [path]
@@ -79,7 +79,7 @@ def data_files(path: Path) -> list[Path]:
     filled = [file for file in found if file.stat().st_size]
     if not filled:
         got = "an empty file" if path.is_file() else "a folder without data"
-        raise RequestError("no training data", expected="CSV or Parquet", got=got, file=str(path))
+        raise RequestError("no training data", expected=expected, got=got, file=str(path))
     return filled
 
 
