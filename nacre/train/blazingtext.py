@@ -29,6 +29,8 @@ from nacre.train.xgboost import container_settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    Log = Callable[[str], object]
+
 CLASSIFIER, VECTORS, VECTORS_TEXT, EVALUATION = "model.bin", "vectors.bin", "vectors.txt", "eval.json"
 CLEARED = {"MALLOC_PERTURB_": "255"}
 """glibc fills what it allocates with the complement of this byte: zeros."""
@@ -49,9 +51,7 @@ class Data(NamedTuple):
     pairs: Path | None = None
 
 
-def train(
-    data: Data, folder: Path, hyperparameters: Mapping[str, Any], log: Callable[[str], object] = print
-) -> Trained:
+def train(data: Data, folder: Path, hyperparameters: Mapping[str, Any], log: Log = print) -> Trained:
     """Train on `data` and write the model's files into `folder`.
 
     `log` gets BlazingText's lines, among them `#train_accuracy:`, `#validation_accuracy:` and `#mean_rho:`. Raises
@@ -70,48 +70,55 @@ def train(
             files["validation"] = Path(scratch, "validation.txt")
             write_lines(data.validation, files["validation"], labelled=True)
         log(f"Using {settings['threads']} threads")
-        run = classifier if supervised else word_vectors
-        return run(settings, files, data, folder, log)
+        if supervised:
+            return classifier(settings, files, folder, log)
+        return word_vectors(settings, files, data.pairs, folder, log)
 
 
-def classifier(
-    settings: Mapping[str, Any], files: Mapping[str, Path], data: Data, folder: Path, log: Callable[[str], object]
-) -> Trained:
+def classifier(settings: Mapping[str, Any], files: Mapping[str, Path], folder: Path, log: Log) -> Trained:
     """model.bin, and the share of examples whose first label is one of theirs."""
-    arguments = fasttext_arguments(settings)
-    candidates = range(settings["epochs"], settings["epochs"] + 1)
+    partial = folder / f".{CLASSIFIER}.partial"
+    task = {"arguments": fasttext_arguments(settings), "output": str(partial)}
     if settings["early_stopping"]:
-        if "validation" not in files:
-            raise SetupError("early_stopping needs the channel validation", expected="validation data", got="none")
-        candidates = range(min(settings["min_epochs"], settings["epochs"]), settings["epochs"] + 1)
-    best, kept, waited, seconds = -1.0, candidates[0], 0, 0.0
-    accuracy: dict[str, list[float]] = {}
-    for epochs in candidates:
-        partial = folder / f".{CLASSIFIER}.partial"
-        told = run_fasttext({"arguments": {**arguments, "epoch": epochs}, "output": str(partial)}, files)
-        seconds += told["seconds"]
-        reached = told["accuracy"].get("validation", told["accuracy"]["train"])[1]
-        if len(candidates) > 1:
-            log(f"-------------- End of epoch: {epochs}\nValidation accuracy: {reached:.6f}")
+        epochs, told, seconds = best_of(settings, task, files, log)
+    else:
+        epochs, told = settings["epochs"], run_fasttext(task, files)
+        seconds = told["seconds"]
+        partial.replace(folder / CLASSIFIER)
+    finished(seconds, log)
+    for name, (examples, share) in told["accuracy"].items():
+        log(f"\n#{name}_accuracy: {share:.4f}\nNumber of {name} examples: {examples}")
+    return Trained({f"{name}:accuracy": share for name, (_, share) in told["accuracy"].items()}, epochs)
+
+
+def best_of(
+    settings: Mapping[str, Any], task: dict[str, Any], files: Mapping[str, Path], log: Log
+) -> tuple[int, dict[str, Any], float]:
+    """From min_epochs on, the epochs with the best accuracy on validation data, what came of them, and the seconds of
+    all; stops where `patience` numbers of epochs brought nothing."""
+    if "validation" not in files:
+        raise SetupError("early_stopping needs the channel validation", expected="validation data", got="none")
+    partial = Path(task["output"])
+    best, kept, told, seconds = -1.0, 0, {}, 0.0
+    for epochs in range(min(settings["min_epochs"], settings["epochs"]), settings["epochs"] + 1):
+        came = run_fasttext({**task, "arguments": {**task["arguments"], "epoch": epochs}}, files)
+        seconds += came["seconds"]
+        reached = came["accuracy"]["validation"][1]
+        log(f"-------------- End of epoch: {epochs}\nValidation accuracy: {reached:.6f}")
         if reached > best:
-            partial.replace(folder / CLASSIFIER)
-            best, kept, accuracy, waited = reached, epochs, told["accuracy"], 0
-            if len(candidates) > 1:
-                log("Validation accuracy improved! Storing best weights...")
+            log("Validation accuracy improved! Storing best weights...")
+            partial.replace(partial.with_name(CLASSIFIER))
+            best, kept, told = reached, epochs, came
             continue
         partial.unlink()
-        waited += 1
-        if waited >= settings["patience"]:
-            log(f"Validation accuracy has not improved for {waited} epochs: stopped")
+        if epochs - kept == settings["patience"]:
+            log(f"Validation accuracy has not improved for {epochs - kept} epochs: stopped")
             break
-    finished(seconds, log)
-    for name, (examples, share) in accuracy.items():
-        log(f"\n#{name}_accuracy: {share:.4f}\nNumber of {name} examples: {examples}")
-    return Trained({f"{name}:accuracy": share for name, (_, share) in accuracy.items()}, kept)
+    return kept, told, seconds
 
 
 def word_vectors(
-    settings: Mapping[str, Any], files: Mapping[str, Path], data: Data, folder: Path, log: Callable[[str], object]
+    settings: Mapping[str, Any], files: Mapping[str, Path], pairs: Path | None, folder: Path, log: Log
 ) -> Trained:
     """vectors.bin, vectors.txt and, where there are pairs of words to compare with, eval.json."""
     mode = settings["mode"]
@@ -121,21 +128,19 @@ def word_vectors(
     told = run_fasttext({**task, "vectors": str(folder / VECTORS_TEXT)}, files, tested=False)
     finished(told["seconds"], log)
     log(f"Vocabulary size: {told['words']}")
-    if not settings["evaluation"]:
-        return Trained({}, settings["epochs"])
-    if data.pairs is None:
+    found: dict[str, Any] = {"mean_rho": None}
+    if settings["evaluation"] and pairs is None:
         log("No evaluation: no channel pairs with pairs of words (WordSim-353 or your own)")
-        return Trained({}, settings["epochs"])
-    found = evaluate(data.pairs, folder / VECTORS_TEXT)
-    (folder / EVALUATION).write_text(json.dumps(found, indent=4, sort_keys=True) + "\n")
-    log(f"Evaluating word embeddings....\n{json.dumps(found, indent=4, sort_keys=True)}")
-    if found["mean_rho"] is None:
-        return Trained({}, settings["epochs"])
-    log(f"#mean_rho: {found['mean_rho']}")
-    return Trained({"train:mean_rho": found["mean_rho"]}, settings["epochs"])
+    elif settings["evaluation"] and pairs is not None:
+        found = evaluate(pairs, folder / VECTORS_TEXT)
+        text = json.dumps(found, indent=4, sort_keys=True)
+        (folder / EVALUATION).write_text(f"{text}\n")
+        log(f"Evaluating word embeddings....\n{text}\n#mean_rho: {found['mean_rho']}")
+    rho = found["mean_rho"]
+    return Trained({} if rho is None else {"train:mean_rho": rho}, settings["epochs"])
 
 
-def finished(seconds: float, log: Callable[[str], object]) -> None:
+def finished(seconds: float, log: Log) -> None:
     log(f"Training finished!\nTotal training time in seconds: {seconds:.2f}")
 
 
@@ -203,7 +208,8 @@ def main(argv: Sequence[str]) -> int:
     if args.train is None or args.output is None:
         arguments.error("--train and --output belong together")
     given = {name: value for name in HYPERPARAMETERS if (value := getattr(args, name)) is not None}
-    data = Data(*(None if path is None else local_path(path) for path in (args.train, args.validation, args.pairs)))
+    others = [None if path is None else local_path(path) for path in (args.validation, args.pairs)]
+    data = Data(local_path(args.train), *others)
     target = local_path(args.output) / "model.tar.gz"
     with TemporaryDirectory(prefix="nacre-") as scratch:
         trained = train(data, Path(scratch), given)

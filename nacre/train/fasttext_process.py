@@ -32,13 +32,21 @@ def main() -> None:
     except (RuntimeError, ValueError) as error:  # fastText's own words
         print(json.dumps({"error": str(error)}))
         return
+    words = len(model.get_words(on_unicode_error="replace"))
+    if not words:  # fastText itself is content with labels
+        print(json.dumps({"error": "Empty vocabulary."}))
+        return
     seconds = time.monotonic() - start
     model.save_model(task["output"])
     if task.get("vectors"):
         write_vectors(model, task["vectors"])
     tested = {name: model.test(path) for name, path in task.get("test", {}).items()}
     accuracy = {name: [examples, precision] for name, (examples, precision, _) in tested.items()}
-    print(json.dumps({"seconds": seconds, "accuracy": accuracy, "words": len(model.get_words(on_unicode_error="replace"))}))
+    print(
+        json.dumps(
+            {"seconds": seconds, "accuracy": accuracy, "words": len(model.get_words(on_unicode_error="replace"))}
+        )
+    )
 
 
 def write_vectors(model: Any, path: str) -> None:

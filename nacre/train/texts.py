@@ -81,7 +81,9 @@ def _line_of(text: str, file: Path, row: int, labelled: bool) -> str:
         given = found.get("label")
         labels = given if isinstance(given, list) else [given]
         if not labels or not all(map(is_label, labels)):
-            raise RowError("no label", expected="a number, a word, or a list of them", got=given, field="label", **where)
+            raise RowError(
+                "no label", expected="a number, a word, or a list of them", got=given, field="label", **where
+            )
         words = [*(f"{LABEL}{str(label).removeprefix(LABEL)}" for label in labels), *words]
     return " ".join(words)
 

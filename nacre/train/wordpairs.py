@@ -1,7 +1,7 @@
 """How well word vectors tell what is alike: Spearman's rank correlation with what people said of pairs of words.
 
-BlazingText does this on WordSim-353, which its image holds. Here the files come in a channel, pairs: two words and a score a
-line, parted by blanks, tabs or commas.
+BlazingText does this on WordSim-353, which its image holds. Here the files come in a channel, `pairs`: two words and a
+score a line, parted by blanks, tabs or commas.
 """
 
 from __future__ import annotations
@@ -58,7 +58,9 @@ def read_vectors(path: Path, wanted: set[str]) -> dict[str, np.ndarray]:
 
 
 def compare(pairs: list[tuple[str, str, float]], known: dict[str, np.ndarray]) -> dict[str, Any]:
-    both = [(known[first], known[second], score) for first, second, score in pairs if first in known and second in known]
+    both = [
+        (known[first], known[second], score) for first, second, score in pairs if first in known and second in known
+    ]
     likeness = np.array([cosine(first, second) for first, second, _ in both])
     rho = spearman(likeness, np.array([score for *_, score in both]))
     return {"not_found": len(pairs) - len(both), "spearmans_rho": rho, "total_pairs": len(pairs)}
