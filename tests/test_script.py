@@ -444,3 +444,20 @@ def test_typed_columns(tmp_path: Path) -> None:
     frame = handler.from_table(table)
     assert isinstance(frame, pd.DataFrame)
     assert handler.to_array(handler.predict(handler.from_table(table.slice(0, 1)))).to_pylist() == [4.0]
+
+
+def test_what_a_script_logs(tmp_path: Path) -> None:
+    script = """
+        import logging
+        logger = logging.getLogger("mine")
+        def model_fn(d):
+            logger.info("loading %s", 1)
+            logger.debug("unseen")
+            return 1
+    """
+    for level, said in (("20", "INFO - mine - loading 1\n"), ("30", "")):
+        with serving("script", model(tmp_path, script), {"SAGEMAKER_CONTAINER_LOG_LEVEL": level}) as call:
+            pass
+        assert call.log.partition("nacre script: listening")[0] == said
+    with pytest.raises(SetupError, match="SAGEMAKER_CONTAINER_LOG_LEVEL is not usable"):
+        Container.load("script", tmp_path, {"SAGEMAKER_CONTAINER_LOG_LEVEL": "high"})

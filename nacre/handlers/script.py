@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from nacre.errors import ModelError, NacreError, RequestError
 from nacre.handlers import script_formats as formats
 from nacre.handlers.base import Handler, Reply, Setting
-from nacre.handlers.script_code import DIRECTORY, PROGRAM, Context, Hook, ScriptError, UserCode
+from nacre.handlers.script_code import DIRECTORY, LOG_LEVEL, PROGRAM, Context, Hook, ScriptError, UserCode
 from nacre.handlers.script_folders import INSTALL
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ DEFAULT_ACCEPT = Setting("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", formats.JSON, "
 TOGETHER = Setting(
     "NACRE_SCRIPT_THREADS", "false", "true: functions of the script may run for several requests of a worker at once"
 )
-SETTINGS = (PROGRAM, DIRECTORY, INSTALL, DEFAULT_ACCEPT, TOGETHER, COMPAT)
+SETTINGS = (PROGRAM, DIRECTORY, INSTALL, DEFAULT_ACCEPT, TOGETHER, LOG_LEVEL, COMPAT)
 
 
 class Raw(NamedTuple):

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import logging
 import sys
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from nacre.errors import ModelError, NacreError
+from nacre.errors import ModelError, NacreError, SetupError
 from nacre.handlers.base import Setting
 from nacre.handlers.script_folders import code_folder, submitted
 
@@ -25,6 +26,8 @@ PROGRAM = Setting("SAGEMAKER_PROGRAM", "inference.py", "the script, a file of th
 DIRECTORY = Setting(
     "SAGEMAKER_SUBMIT_DIRECTORY", None, "folder or tar.gz of the code, local or s3://; default: code/ of the model"
 )
+
+LOG_LEVEL = Setting("SAGEMAKER_CONTAINER_LOG_LEVEL", "20", "lowest level that `logging` in the script writes; 20: INFO")
 
 HOOKS: dict[str, tuple[str, ...]] = {
     "model_fn": ("model_dir",),
@@ -148,7 +151,16 @@ class UserCode:
             got = listed(folder) if folder.is_dir() else "no such folder"
             raise ModelError("no script", expected=path_of(program), got=got, file=str(folder), fix=fix)
         code_folder(folder, env)
+        logging.basicConfig(level=log_level(env), format="%(levelname)s - %(name)s - %(message)s")
         return cls(path_of(program), folder, imported(file, folder))
+
+
+def log_level(env: Mapping[str, str]) -> int:
+    """A number of Python's logging. Raises SetupError."""
+    text = env.get(LOG_LEVEL.name) or LOG_LEVEL.default or ""
+    if not text.isdecimal():
+        raise SetupError(f"{LOG_LEVEL.name} is not usable", expected="a number, such as 20", got=text)
+    return int(text)
 
 
 def path_of(program: str) -> str:

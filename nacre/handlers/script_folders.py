@@ -77,6 +77,8 @@ def code_folder(folder: Path, env: Mapping[str, str]) -> list[Path]:
     packages = installed(folder, env)
     if packages is not None:
         found.append(packages)
+        for name in sorted({path.stem for path in packages.iterdir()} & set(sys.modules)):
+            sys.stderr.write(f"nacre: {name} of {REQUIREMENTS} comes too late, this process has another one loaded\n")
     for path in reversed(found):
         if str(path) not in sys.path:
             sys.path.insert(0, str(path))
