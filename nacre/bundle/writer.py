@@ -8,7 +8,7 @@ import tarfile
 import tempfile
 import uuid
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -49,10 +49,14 @@ def write(
         overwrite: replace `path` if it exists.
         format: "json" or "protobuf"; default the bundle's own, which is JSON for one that was made here.
     """
-    path = Path(path)
     bundle = replace(todays(bundle), format=format or bundle.format)
     if bundle.format not in FORMATS:
         raise SetupError("unknown bundle format", expected=" or ".join(FORMATS), got=bundle.format)
+    return write_files(_files(bundle), Path(path), overwrite)
+
+
+def write_files(files: Iterable[tuple[str, bytes]], path: Path, overwrite: bool = False) -> Path:
+    """Write the files of a bundle, (name, content) each, as a zip, a tar.gz or a directory; complete or not at all."""
     if path.exists() and not overwrite:
         raise SetupError("the output exists", expected="a new path", got=str(path), fix="Remove it or pass overwrite")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -60,7 +64,7 @@ def write(
     part = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
         target = part / "bundle"
-        form(target, list(_files(bundle)))
+        form(target, list(files))
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         target.replace(path)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 MODES = ("spark", "mleap")
 VECTORS = ("dense", "sparse")
 MATRICES = ("rows", "columns")
+SPARK_VERSION = "nacre.spark_version"
 BLOCK = 20_000
 """Rows that `transform` takes through all stages at a time, so that memory grows with the result only. No power of
 two: the columns of a block would all lie at the same place in the processor's cache, and turning them into rows
@@ -115,7 +116,10 @@ class Model:
         self.mode = mode
         root = bundle.root
         own = Pipeline(root, Context()) if root.op == Pipeline.op else None
-        rules = spark_rules(mode, getattr(own, "spark_version", None))
+        fitted = getattr(own, "spark_version", None) or _told(bundle)
+        rules = spark_rules(mode, fitted)
+        if fitted and mode == "spark" and rules >= (3, 0) and hash_version is None:
+            hash_version = 2  # for a bundle of a writer that does not say it
         by_rows = matrices == "rows" or (matrices is None and mode != "mleap" and by_sklearn(root))
         self.stages = build(root, Context(mode, rules, hash_version, by_rows))
         self.inputs: dict[str, Type] = raw_columns(self.stages, _declared(own) if own is not None else {})
@@ -317,6 +321,12 @@ def spark_rules(mode: str, version: str | None) -> tuple[int, int]:
         return 3, 2
     parts = (version or "").split(".")
     return (int(parts[0]), int(parts[1])) if len(parts) > 1 and parts[0].isdigit() and parts[1].isdigit() else (4, 1)
+
+
+def _told(bundle: Bundle) -> str | None:
+    """The Spark that fitted a bundle, where its meta says so: one that MLeap's writer wrote for `nacre.spark.save`."""
+    told = bundle.meta.get(SPARK_VERSION)
+    return str(told.data) if told is not None and told.form == "scalar" else None
 
 
 def _declared(own: Pipeline) -> dict[str, Type]:

@@ -16,6 +16,7 @@ from nacre.plan.model import Model, raw_columns, spark_rules
 from nacre.plan.sparkschema import from_spark_json, to_spark_json
 from nacre.plan.types import Type
 from nacre.spark.expand import expansions
+from nacre.spark.official import WRITERS, check_writer, convert_official
 from nacre.spark.problems import BROKEN, Problem, UnwritableError, refused, unknown
 from nacre.spark.saved import Saved
 from nacre.spark.target import TARGETS, check_target, differences, unfit, warn
@@ -42,6 +43,7 @@ def convert(
     overwrite: bool = False,
     format: str = "json",  # noqa: A002 - the word that bundle.json uses
     target: str | None = None,
+    writer: str = "nacre",
 ) -> Path:
     """Write the bundle of a model that Spark saved with ``model.write().save(saved)``.
 
@@ -54,9 +56,13 @@ def convert(
         format: "json" or "protobuf"; MLeap reads both.
         target: "mleap-0.20" refuses what that version of MLeap, the one in AWS's image, cannot load, and prints on
             stderr what it will score otherwise.
+        writer: "mleap" loads the model in Spark, where MLeap's jar must be, and lets MLeap's own writer write.
 
     Raises UnwritableError that lists every stage that cannot be written, all at once.
     """
+    check_writer(writer, target)
+    if writer == "mleap":
+        return convert_official(Path(saved), Path(out), _spark_json(schema), overwrite, format)
     return write(to_bundle(saved, schema, target, format), out, overwrite, format)
 
 
@@ -244,7 +250,11 @@ def main(argv: list[str]) -> int:
         "--for", dest="target", choices=TARGETS, help="refuse what this version of MLeap, the one in AWS's image, "
         "cannot load, and say what it will score otherwise",
     )  # fmt: skip
+    parser.add_argument(
+        "--writer", choices=WRITERS, default="nacre", help="mleap: MLeap's own writer, in Spark with its jar (needs "
+        "--schema); default: %(default)s",
+    )  # fmt: skip
     args = parser.parse_args(argv)
-    path = convert(args.saved, args.out, args.schema, args.overwrite, args.format, args.target)
+    path = convert(args.saved, args.out, args.schema, args.overwrite, args.format, args.target, args.writer)
     print(path)
     return 0

@@ -15,6 +15,7 @@ from nacre.errors import SetupError
 from nacre.plan.model import Model
 from nacre.proof import NOTE
 from nacre.spark.convert import to_bundle
+from nacre.spark.official import check_writer, save_official, serializer
 from nacre.spark.sample import Sample
 from nacre.spark.target import check_target
 
@@ -31,6 +32,7 @@ def save(
     format: str = "json",  # noqa: A002 - the word that bundle.json uses
     proof: int = 20,
     target: str | None = None,
+    writer: str = "nacre",
 ) -> Path:
     """Write a fitted PySpark model (classic or Spark Connect) as a bundle.
 
@@ -46,8 +48,14 @@ def save(
         proof: how many rows of the sample go into the bundle, with what Spark makes of them, for `nacre verify` to
             score again. They are data: 0 leaves them out.
         target: "mleap-0.20" for a bundle that MLeap 0.20 has to load; see `convert`.
+        writer: "mleap" lets MLeap's own writer write, whose jar the session must have. It keeps less: see
+            `docs/bundles.md`.
     """
     check_target(target)
+    check_writer(writer, target)
+    if writer == "mleap":
+        serializer(sample.sparkSession)  # before any job runs
+        return save_official(Path(out), Sample(model, sample, proof), overwrite, format)
     place = Staging(sample.sparkSession, staging)
     known = Sample(model, sample, proof)
     schema = known.schema()

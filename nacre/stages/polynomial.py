@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import re
 from collections.abc import Callable, Sequence
@@ -133,14 +132,18 @@ def products(size: int, degree: int) -> list[tuple[int, int]]:
 
     A product is the descending list of its factors; Spark's order is the order of these lists.
     """
-    chains = [
-        chain[::-1]
-        for count in range(1, degree + 1)
-        for chain in itertools.combinations_with_replacement(range(size), count)
-    ]
-    chains.sort()
-    places = {chain: place for place, chain in enumerate(chains)}
-    return [(places.get(chain[:-1], -1), chain[-1]) for chain in chains]
+    program: list[tuple[int, int]] = []
+    open_products = [(-1, iter(range(size)))]  # the product before, and the factors still to follow it
+    while open_products:
+        parent, factors = open_products[-1]
+        factor = next(factors, None)
+        if factor is None:
+            open_products.pop()
+            continue
+        program.append((parent, factor))
+        if len(open_products) < degree:
+            open_products.append((len(program) - 1, iter(range(factor + 1))))
+    return program
 
 
 def multiplied(program: Sequence[tuple[int, int]], values: Sequence[float], stored: Any = None) -> tuple[float, ...]:

@@ -25,6 +25,8 @@ from nacre.plan.model import Model
 from nacre.proof import NOTE, Proof
 from nacre.proof.notes import SCORED, array
 from nacre.proof.verify import Report, verify
+from nacre.spark.official import WRITERS
+from tests.parity import official
 from tests.spark_session import JVM
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,7 +66,7 @@ class Told:
     failed: dict[str, str] = field(default_factory=dict)
 
 
-def fit_all(out: Path, ops: list[str], sample: bool) -> None:
+def fit_all(out: Path, ops: list[str], sample: bool, writer: str) -> None:
     """In the other environment: fit and save each case. What that Spark cannot fit is written down with its reason."""
     from pyspark.sql import SparkSession
 
@@ -79,7 +81,7 @@ def fit_all(out: Path, ops: list[str], sample: bool) -> None:
     logging.disable()  # Spark 4 writes the whole stack of each row it refuses
     told = Told()
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda named: fit_one(spark, *named, out, told), chosen(ops, sample)))
+        list(pool.map(lambda named: fit_one(spark, *named, out, told, writer), chosen(ops, sample)))
     (out / TOLD).write_text(json.dumps(asdict(told)))
     spark.stop()
 
@@ -96,7 +98,8 @@ def chosen(ops: list[str], sample: bool) -> list[tuple[str, Any]]:
     ]
 
 
-def fit_one(spark: Any, name: str, case: Any, out: Path, told: Told) -> None:
+def fit_one(spark: Any, name: str, case: Any, out: Path, told: Told, writer: str) -> None:
+    from nacre.errors import UnsupportedError
     from nacre.spark.save import save
     from nacre.spark.sparkerrors import is_sparks
     from tests.parity.frames import rows_of, schema_of
@@ -110,10 +113,17 @@ def fit_one(spark: Any, name: str, case: Any, out: Path, told: Told) -> None:
         return
     rows = [tuple(row.values()) for row in rows_of(case.score)]
     frame = spark.createDataFrame(rows, schema_of(case.score)).coalesce(1)
+    form = "protobuf" if writer == "mleap" else "json"  # MLeap's JSON loses infinities, Nacre's does not
     try:
-        save(fitted, out / f"{name}.zip", frame, proof=len(rows))
+        save(fitted, out / f"{name}.zip", frame, proof=len(rows), writer=writer, format=form)
     except Exception as error:  # noqa: BLE001 - what that Spark fitted can be saved: anything else is a difference
-        told.failed[name] = sentence(error)
+        refused = writer == "mleap" and isinstance(error, UnsupportedError)
+        (told.skipped if refused else told.failed)[name] = sentence(error)
+        return
+    if writer == "mleap" and name == official.BY_VERB:
+        (folder := out / "verb").mkdir()
+        if wrong := official.verb_differs(fitted, frame, out / f"{name}.zip", folder):
+            told.failed[name] = wrong
 
 
 def sentence(error: Exception) -> str:
@@ -211,11 +221,14 @@ def main() -> int:
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="write the figures there too, for tests.parity.figures"
     )
+    parser.add_argument(
+        "--writer", choices=WRITERS, default="nacre", help="who writes the bundles; default: %(default)s"
+    )
     parser.add_argument("--fit", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("ops", nargs="*", help="default: all")
     args = parser.parse_args()
     if args.fit:
-        fit_all(args.fit, args.ops, args.sample)
+        fit_all(args.fit, args.ops, args.sample, args.writer)
         return 0
     import tempfile
 
@@ -223,8 +236,13 @@ def main() -> int:
         command = [str(environment(args.spark)), "-m", "tests.parity.sweep", "--fit", folder, *args.ops]
         given = {"PYTHONPATH": str(ROOT), "PYSPARK_PYTHON": command[0], "SPARK_LOCAL_IP": "127.0.0.1"}
         given["SPARK_SUBMIT_OPTS"] = JVM
-        subprocess.run([*command, *(["--sample"] if args.sample else [])], check=True, cwd=ROOT, env=os.environ | given)
+        if args.writer == "mleap":
+            given |= official.settings()
+        options = ["--writer", args.writer, *(["--sample"] if args.sample else [])]
+        subprocess.run([*command, *options], check=True, cwd=ROOT, env=os.environ | given)
         found = check_all(Path(folder), args.spark)
+    if args.writer == "mleap":
+        found.bad = official.judged(found.bad, len(found.ops) if not args.ops else official.ENOUGH)
     print(found.text())
     if args.json:
         args.json.write_text(json.dumps(asdict(found)))
