@@ -201,6 +201,8 @@ def _takes(item: pa.DataType) -> bool:
 
 
 def _vectors(array: pa.Array, name: str, wanted: Type) -> Vectors:
+    if wanted.strays:
+        array = _without_strays(array, wanted.size)
     null = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else None
     if pa.types.is_struct(array.type) and {field.name for field in array.type} >= {"type", "size", "indices", "values"}:
         return _from_udt(array, name, wanted, null)
@@ -219,6 +221,17 @@ def _vectors(array: pa.Array, name: str, wanted: Type) -> Vectors:
     rows = slice(None) if null is None else ~null
     matrix[:, rows] = values.reshape(-1, size).T if size else np.empty((0, len(array)))
     return Vectors(matrix, null)
+
+
+def _without_strays(array: pa.Array, size: int | None) -> pa.Array:
+    """Vectors with those of another size null."""
+    if not pa.types.is_struct(array.type):
+        lengths = pc.list_value_length(array)
+    else:
+        sparse = pc.equal(array.field("type"), 0)
+        lengths = pc.if_else(sparse, array.field("size"), pc.list_value_length(array.field("values")))
+    good = pc.fill_null(pc.equal(lengths, size), False)
+    return array if pc.all(good).as_py() else pc.if_else(good, array, pa.nulls(len(array), array.type))
 
 
 def _same_size(lengths: np.ndarray, size: int, name: str) -> None:

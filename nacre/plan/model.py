@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 MODES = ("spark", "mleap")
 VECTORS = ("dense", "sparse")
 MATRICES = ("rows", "columns")
-SPARK_VERSION = "nacre.spark_version"
+SPARK_VERSION, INPUT_SCHEMA = "nacre.spark_version", "nacre.input_schema"
+"""What the root of a bundle says; in one that MLeap's writer wrote for `nacre.spark.save`, its meta does."""
 BLOCK = 20_000
 """Rows that `transform` takes through all stages at a time, so that memory grows with the result only. No power of
 two: the columns of a block would all lie at the same place in the processor's cache, and turning them into rows
@@ -116,13 +117,13 @@ class Model:
         self.mode = mode
         root = bundle.root
         own = Pipeline(root, Context()) if root.op == Pipeline.op else None
-        fitted = getattr(own, "spark_version", None) or _told(bundle)
+        fitted = getattr(own, "spark_version", None) or _told(bundle, SPARK_VERSION)
         rules = spark_rules(mode, fitted)
         if fitted and mode == "spark" and rules >= (3, 0) and hash_version is None:
             hash_version = 2  # for a bundle of a writer that does not say it
         by_rows = matrices == "rows" or (matrices is None and mode != "mleap" and by_sklearn(root))
         self.stages = build(root, Context(mode, rules, hash_version, by_rows))
-        self.inputs: dict[str, Type] = raw_columns(self.stages, _declared(own) if own is not None else {})
+        self.inputs: dict[str, Type] = raw_columns(self.stages, _declared(bundle, own))
         """Type of each raw column the model needs."""
         self.types = dict(self.inputs)
         for stage in self.stages:
@@ -323,20 +324,23 @@ def spark_rules(mode: str, version: str | None) -> tuple[int, int]:
     return (int(parts[0]), int(parts[1])) if len(parts) > 1 and parts[0].isdigit() and parts[1].isdigit() else (4, 1)
 
 
-def _told(bundle: Bundle) -> str | None:
-    """The Spark that fitted a bundle, where its meta says so: one that MLeap's writer wrote for `nacre.spark.save`."""
-    told = bundle.meta.get(SPARK_VERSION)
-    return str(told.data) if told is not None and told.form == "scalar" else None
+def _told(bundle: Bundle, name: str) -> str | None:
+    told = bundle.meta.get(name)
+    return str(told.data) if told is not None and told.form == "scalar" and told.data else None
 
 
-def _declared(own: Pipeline) -> dict[str, Type]:
+def _declared(bundle: Bundle, own: Pipeline | None) -> dict[str, Type]:
     """The types of the raw columns that the exporter wrote into a bundle."""
-    if not own.input_schema:
+    schema = (own.input_schema if own is not None else None) or _told(bundle, INPUT_SCHEMA)
+    if not schema:
         return {}
     try:
-        return from_spark_json(json.loads(own.input_schema))
+        return from_spark_json(json.loads(schema))
     except (ValueError, RecursionError, SchemaError) as error:
-        raise own.bad("unreadable schema", "nacre.input_schema", "Spark's schema JSON", own.input_schema) from error
+        raise BundleError(
+            "unreadable schema", expected="Spark's schema JSON", got=schema, file=bundle.root.file("model"),
+            node=bundle.root.name, field=INPUT_SCHEMA,
+        ) from error  # fmt: skip
 
 
 def raw_columns(stages: Sequence[Stage], known: Mapping[str, Type]) -> dict[str, Type]:
@@ -354,7 +358,8 @@ def raw_columns(stages: Sequence[Stage], known: Mapping[str, Type]) -> dict[str,
             elif name not in raw or _vaguer(raw[name], want or STRING):
                 raw[name] = want or STRING
         made.update(stage.output_names)
-    return raw
+    strays = {name for stage in stages if stage.drops_strays for name in stage.input_names}
+    return {name: replace(given, strays=True) if name in strays else given for name, given in raw.items()}
 
 
 def _sized(stages: Sequence[Stage], raw: Mapping[str, Type]) -> None:

@@ -153,6 +153,8 @@ def caster(column: str, wanted: Type) -> Callable[[Any], Any]:
             numbers = tuple(float(x) for x in (value.toArray() if hasattr(value, "toArray") else value))
         except (TypeError, ValueError):
             raise wrong(value) from None
+        if len(numbers) != wanted.size and wanted.strays:
+            return None
         if len(numbers) != wanted.size:
             raise SchemaError(
                 "vector of another size", expected=f"{wanted.size} entries", got=len(numbers), field=column

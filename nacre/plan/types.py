@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,12 +18,14 @@ SHAPES = ("scalar", "vector", "list", "map", "vectors")
 class Type:
     """`base` is one of BASES; `shape` one of SHAPES. `size` is a vector's number of entries, None if unknown.
 
-    A map has texts for keys and `base` for values. "vectors" is a list of vectors of `size` entries each.
+    A map has texts for keys and `base` for values. "vectors" is a list of vectors of `size` entries each. Where `strays`
+    is set, a vector of another size counts as a null, which a stage drops; elsewhere it is no value of the type.
     """
 
     base: str = "double"
     shape: str = "scalar"
     size: int | None = None
+    strays: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
         if self.shape == "scalar":

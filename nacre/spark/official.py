@@ -2,11 +2,13 @@
 
 The class is the one that the `mleap` package calls through py4j; it is called here without the package, whose import
 would change PySpark's classes. It writes what MLeap writes: nothing that a bundle has no slot for is kept. Beside its
-files, which stay as they are, stand the proof and, in the meta of `bundle.json`, the Spark that fitted the model.
+files, which stay as they are, stand the proof and, in the meta of `bundle.json`, the Spark that fitted the
+model and the types of its columns.
 """
 
 from __future__ import annotations
 
+import json
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +20,8 @@ from nacre.bundle.reader import HEAD, read_files
 from nacre.bundle.values import pack
 from nacre.bundle.writer import write_files
 from nacre.errors import SetupError, UnsupportedError
-from nacre.plan.model import SPARK_VERSION, Model
+from nacre.plan.model import INPUT_SCHEMA, SPARK_VERSION, Model
+from nacre.plan.sparkschema import from_spark_json, to_spark_json
 from nacre.proof import NOTE
 from nacre.spark.sparkerrors import is_sparks, root_cause
 
@@ -71,12 +74,17 @@ def save_official(out: Path, sample: Sample, overwrite: bool, form: str) -> Path
         with open_bundle(made) as files:
             bundle = read_files(files)
             contents = {name: files.read(name) for name in files}
-    bundle.meta[SPARK_VERSION] = pack(str(sample.frame.sparkSession.version), "string")
+    known = from_spark_json(sample.schema())
+    inputs = {name: known[name] for name in sample.frame.columns if name in known}
+    bundle.meta |= {
+        SPARK_VERSION: pack(str(sample.frame.sparkSession.version), "string"),
+        INPUT_SCHEMA: pack(json.dumps(to_spark_json(inputs)), "string"),
+    }
     told = sample.proof(Model(bundle), sample.schema())
     if told is not None:
         contents[f"notes/{NOTE}"] = told.encode()
     head = json_object(contents[HEAD])
-    head["meta"] = {**head.get("meta", {}), SPARK_VERSION: encode(bundle.meta[SPARK_VERSION])}
+    head["meta"] = {name: encode(value) for name, value in bundle.meta.items()}
     contents[HEAD] = dump(head)
     return write_files(contents.items(), out, overwrite)
 

@@ -15,7 +15,6 @@ from nacre.spark.sparkerrors import is_sparks, root_cause
 
 if TYPE_CHECKING:
     from nacre.plan.model import Model
-    from nacre.plan.types import Type
 
 NUMBER = "nacre_row_number"
 """A column that says which row of the sample a transformed row comes from."""
@@ -76,12 +75,12 @@ class Sample:
         types = {name: known.get(name, kind) for name, kind in {**model.inputs, **model.outputs}.items()}
         return Proof(
             {**types, **model.inputs},
-            [self._row(row, answers.get(n), model.inputs, outputs) for n, row in enumerate(self.rows)],
+            [self._row(row, answers.get(n), names, outputs) for n, row in enumerate(self.rows)],
             str(self.frame.sparkSession.version),
         )
 
-    def _row(self, row: Any, answer: Any, raw: Mapping[str, Type], outputs: list[str]) -> ProofRow:
-        inputs = {name: _as_declared(plain_value(row[name]), kind) for name, kind in raw.items()}
+    def _row(self, row: Any, answer: Any, names: list[str], outputs: list[str]) -> ProofRow:
+        inputs = {name: plain_value(row[name]) for name in names}
         if answer is None:
             return ProofRow(inputs, DROPPED, {})
         if answer == FAILED:
@@ -133,12 +132,6 @@ class Sample:
             return {numbers[0]: FAILED}
         middle = len(numbers) // 2
         return self._halved(frame, numbers[:middle]) | self._halved(frame, numbers[middle:])
-
-
-def _as_declared(value: Any, kind: Type) -> Any:
-    """A whole number that the model takes for a double, as a bundle does that does not name the types of its inputs."""
-    double = kind.shape == "scalar" and kind.base in ("double", "float")
-    return float(value) if double and isinstance(value, int) else value
 
 
 def _refused(model: Model, row: Mapping[str, Any]) -> bool:

@@ -41,7 +41,7 @@ def unfit(stages: Sequence[Stage], origins: Mapping[str, tuple[str, str]], form:
         found += [
             Problem(uid, spark_class, name, over, "Give it an output column of its own")
             for name in outer.output_names
-            if name in known
+            if name in known and name not in outer.recast
         ]
         known.update(outer.output_names)
         for stage in _with_members(outer):

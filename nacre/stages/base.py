@@ -150,6 +150,9 @@ class Stage:
     unlike: ClassVar[str] = ""
     """What MLeap itself scores otherwise than Spark, whatever the bundle says; for those who write for MLeap."""
 
+    recast: frozenset[str] = frozenset()
+    """Columns that a stage gives back in another type, each value the same; MLeap leaves them as they are."""
+
     def __init__(self, node: Node, context: Context):
         self.node = node
         self.context = context
@@ -169,6 +172,11 @@ class Stage:
     @property
     def drops(self) -> bool:
         """Whether this stage may drop rows (handleInvalid = skip)."""
+        return False
+
+    @property
+    def drops_strays(self) -> bool:
+        """Whether a raw vector of another size than the stage was fitted for is a null to it, and dropped."""
         return False
 
     # What the kernels are given and give. Types are asked for before any kernel runs.

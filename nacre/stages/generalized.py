@@ -78,8 +78,8 @@ class GeneralizedLinearRegression(MeanStage):
     attributes = (
         COEFFICIENTS,
         INTERCEPT,
-        Attr("family", "string", REQUIRED, "of the distribution", tuple(DEFAULT_LINK)),
-        Attr("link", "string", None, "from the mean to the linear predictor; absent: the family's own"),
+        Attr("family", "string", REQUIRED, "of the distribution", tuple(DEFAULT_LINK), folded=True),
+        Attr("link", "string", None, "from the mean to the linear predictor; absent: the family's own", folded=True),
     )
     link: str | None
 

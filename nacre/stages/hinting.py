@@ -23,8 +23,8 @@ FIX = "Send a vector, or fit with handleInvalid skip"
 class VectorSizeHint(Stage):
     """Passes vectors of the promised size on, in place; a null fails or is dropped.
 
-    Columns of a plan have one size each, so vectors of another size are refused before any stage sees them. Spark's
-    optimistic hint does nothing at all to a row and has no node.
+    Columns of a plan have one size each, so a raw vector of another size counts as null where it is dropped, and is
+    refused before any stage sees it where it fails. Spark's optimistic hint does nothing to a row and has no node.
     """
 
     op = "nacre.vector_size_hint"
@@ -33,8 +33,8 @@ class VectorSizeHint(Stage):
     attributes = (
         Attr("size", "int", REQUIRED, "number of entries", spark=param("size")),
         Attr(
-            "handle_invalid", "string", "error", "what a null does", choices=("error", "skip"),
-            spark=param("handleInvalid"),
+            "handle_invalid", "string", "error", "what a null, or a vector of another size, does",
+            choices=("error", "skip"), spark=param("handleInvalid"),
         ),
     )  # fmt: skip
     inputs = (Port("input", vector(), "inputCol"),)
@@ -49,6 +49,10 @@ class VectorSizeHint(Stage):
     @property
     def drops(self) -> bool:
         return self.handle_invalid == "skip"
+
+    @property
+    def drops_strays(self) -> bool:
+        return self.drops
 
     def wants(self) -> list[Type | None]:
         return [vector(self.size)]

@@ -31,7 +31,7 @@ class Als(Stage):
     """The dot product of a user's and an item's factors in float32, summed in order; NaN for an id nobody fitted.
 
     Spark rounds each product before it adds, MLeap's JVM adds by fused multiply-add. Spark's result also has the ids
-    themselves as 32-bit integers; here the columns stay as they came.
+    themselves as 32-bit integers, in place.
     """
 
     op = "als"
@@ -47,6 +47,10 @@ class Als(Stage):
             "nacre.cold_start_strategy", "string", "nan", "what an unknown id does: nan keeps the row, drop drops it",
             choices=("nan", "drop"), spark=param("coldStartStrategy"),
         ),
+        Attr(
+            "nacre.cast_ids", "boolean", False, "whether the ids come in another type than int, which they get here",
+            ignored="they stay as they came",
+        ),
     )  # fmt: skip
     inputs = (Port("user", ID, "userCol"), Port("item", ID, "itemCol"))
     outputs = (Port("prediction", RATING, "predictionCol"),)
@@ -57,8 +61,14 @@ class Als(Stage):
     items: list[int]
     item_factors: list[Tensor]
     cold_start_strategy: str
+    cast_ids: bool
 
     def prepare(self) -> None:
+        self.casts = self.cast_ids and not self.context.mleap
+        if self.casts:  # before the rating, which is the model's output
+            self.recast = frozenset(self.input_names)
+            self.output_ports = [*(port.name for port in self.inputs), *self.output_ports]
+            self.output_names = [*self.input_names, *self.output_names]
         self.of_user = self._table("users", self.users, self.user_factors)
         self.of_item = self._table("items", self.items, self.item_factors)
 
@@ -78,7 +88,7 @@ class Als(Stage):
         for name, given in zip(self.input_names, inputs, strict=True):
             if not given.numeric or given.base == "boolean":
                 raise self.refuse(name, "a number", given)
-        return [RATING]
+        return [ID, ID, RATING] if self.casts else [RATING]
 
     # Columns
 
@@ -95,7 +105,7 @@ class Als(Stage):
         with np.errstate(all="ignore"):
             ratings = self._ratings(*factors)
         ratings[~(known[0] & known[1])] = np.nan
-        result.outputs = [Scalars(ratings)]
+        result.outputs = [*(_ids(column, bad) for column in inputs if self.casts), Scalars(ratings)]
         if self.drops:
             result.drop(np.isnan(ratings) & ~bad)
         return result
@@ -142,7 +152,8 @@ class Als(Stage):
         if self.drops:
             with code.block(f"if {rating} != {rating}"):
                 code.drop()
-        return [ScalarRef(rating, base="float")]
+        ids = [ScalarRef(code.let(f"int({ref.expression})", "i"), base="int") for ref in inputs if self.casts]
+        return [*ids, ScalarRef(rating, base="float")]
 
     def _factors(self, code: RowCode, name: str, ref: Ref, table: dict[int, tuple[float, ...]]) -> str:
         assert isinstance(ref, ScalarRef)
@@ -159,6 +170,8 @@ class Als(Stage):
     @classmethod
     def from_spark(cls, saved: Saved) -> list[Node]:
         values = saved.attributes(cls)
+        if any(saved.type_of(name, ID) != ID for _, name in saved.ports(cls.inputs)):
+            values["nacre.cast_ids"] = True
         for kind in ("user", "item"):
             rows = sorted(saved.rows(f"{kind}Factors"), key=lambda row: row["id"])
             values |= {f"{kind}s": [row["id"] for row in rows], f"{kind}_factors": [row["features"] for row in rows]}
@@ -167,6 +180,12 @@ class Als(Stage):
 
 def _invalid(name: str) -> str:
     return f"ALS only supports non-Null values in Integer range and without fractional part for column {name}"
+
+
+def _ids(column: Column, bad: Bools) -> Scalars:
+    """Ids as 32-bit integers; arbitrary where they are none."""
+    assert isinstance(column, Scalars)
+    return Scalars(np.where(bad, 0, column.values).astype(np.int32))
 
 
 def _looked_up(column: Scalars, table: dict[int, tuple[float, ...]], rank: int) -> tuple[np.ndarray, Bools]:

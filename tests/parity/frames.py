@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 Columns = dict[str, tuple[Any, Sequence[Any]]]
-"""name -> (Spark type as text, ("vector", size), ("nominal", (sizes…)); values)."""
+"""name -> (Spark type as text, ("vector", size or None), ("nominal", (sizes…)); values)."""
 
 
 NUMBER = "row_number"
@@ -37,13 +37,13 @@ def schema_of(columns: Columns) -> Any:
     def field(name: str, kind: Any) -> Any:
         if isinstance(kind, str):
             return struct_of(f"{name} {kind}")[0]
-        return StructField(name, VectorUDT(), True, {"ml_attr": _attributes(*kind)})
+        return StructField(name, VectorUDT(), True, {} if kind[1] is None else {"ml_attr": _attributes(*kind)})
 
     return StructType([*(field(name, kind) for name, (kind, _) in columns.items()), field(NUMBER, "int")])
 
 
 def _attributes(word: str, sizes: Any) -> dict[str, Any]:
-    """ML attributes of a vector: its size, or for each entry its number of categories (0: a number)."""
+    """ML attributes of a vector: its size or for each entry its number of categories (0: a number)."""
     if word == "vector":
         return {"num_attrs": sizes}
     numbers = [{"idx": n} for n, size in enumerate(sizes) if not size]

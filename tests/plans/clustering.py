@@ -89,6 +89,8 @@ def als(draw: Draw, words: dict[str, str], wild: bool = True) -> Drawn:
 
     users, items = factors(), factors()
     held = {"rank": rank, "users": users[0], "user_factors": users[1], "items": items[0], "item_factors": items[1]}
+    if wild and draw(st.booleans()):
+        held["nacre.cast_ids"] = True
     bases = ["int", "long", "double", "float"] if wild else ["int"]
     kinds = {name: Type(draw(st.sampled_from(bases))) for name in "ui"}
     return [bundles.node("als", {**held, **words}, ["u", "i"], ["rating"])], kinds

@@ -91,6 +91,8 @@ ASKED: Columns = {
     "rating": ("float", [0.0]),
 }
 
+OTHER_IDS: Columns = {"user": ("double", [*map(float, ASKED["user"][1])]), "item": ("bigint", ASKED["item"][1])}
+
 
 def ratings(strategy: str) -> Callable[[], Sequence[Any]]:
     def stages() -> Sequence[Any]:
@@ -116,5 +118,8 @@ def cases() -> dict[str, list[Case]]:
         ],
         "gaussian_mixture": [Case("full", mixtures, blobs(), both(scattered(), strange()))],
         "lda_local_model_op": [Case("online-and-em", topics, documents(), documents())],
-        "als": [Case(word, ratings(word), RATINGS, ASKED, whole=True) for word in ("nan", "drop")],
+        "als": [
+            *(Case(word, ratings(word), RATINGS, ASKED, whole=True) for word in ("nan", "drop")),
+            Case("other-ids", ratings("nan"), RATINGS, {**ASKED, **OTHER_IDS}, whole=True),
+        ],
     }

@@ -76,6 +76,14 @@ def _odd(size: int) -> list[Any]:
     return [*vectors([NAN] + [1.0] * (size - 1)), None]
 
 
+def of_all_sizes() -> Columns:
+    """Vectors of other sizes than the one promised, dense and sparse, among good ones, in a column of unknown size."""
+    from pyspark.ml.linalg import Vectors
+
+    sparse = [Vectors.sparse(size, [1], [2.5]) for size in (4, 3, 5)]
+    return {"v": (("vector", None), [*vectors([1.0] * 4, [1.0] * 3, [2.0] * 5, []), *sparse, None])}
+
+
 def sized(size: int, found: Sequence[Any]) -> Columns:
     return {"v": (("vector", size), found)}
 
@@ -102,5 +110,6 @@ def cases() -> dict[str, list[Case]]:
         "nacre.vector_size_hint": [
             Case("error", hints("error"), scaling(), scaled()),
             Case("skip", hints("skip"), scaling(), scaled()),
+            Case("strays", hints("skip"), scaling(), of_all_sizes()),
         ],
     }
