@@ -19,7 +19,7 @@ class Type:
     """`base` is one of BASES; `shape` one of SHAPES. `size` is a vector's number of entries, None if unknown.
 
     A map has texts for keys and `base` for values. "vectors" is a list of vectors of `size` entries each. Where
-    `strays` is set, a vector of another size counts as a null, which a stage drops; elsewhere it is no value of the type.
+    `strays` is set, a vector of another size counts as a null, which a stage drops; elsewhere it is no such value.
     """
 
     base: str = "double"
