@@ -35,7 +35,7 @@ VERBS = {
     "score": Verb("nacre.transform.score:main", "Score a CSV, JSON Lines or Parquet file with one bundle"),
     "serve": Verb("nacre.serving.server:main", f"Run one container: {', '.join(KINDS)}"),
     **{f"train {kind}": Verb(known.trainer, known.training) for kind, known in KINDS.items() if known.trainer},
-    "transform": Verb("nacre.transform.command:main", "Score files in batch with a whole chain"),
+    "transform": Verb("nacre.serving.opening:transform", "Score files in batch with a whole chain"),
     "bench": Verb("nacre.cli:bench", "Run the benchmarks of the checkout"),
     "doctor": Verb("nacre.doctor:main", "Say what this machine has, what is missing and how to get it"),
     "version": Verb("nacre.cli:version", "Print the version"),

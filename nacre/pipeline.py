@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nacre.errors import NacreError, SetupError
-from nacre.handlers import kind_of_image
+from nacre.handlers import handler_class, kind_of_image
 from nacre.handlers.container import NAME
 
 if TYPE_CHECKING:
@@ -31,6 +31,10 @@ PLATFORM_VARIABLES = ("SAGEMAKER_", "SM_")
 """Variables that only the platform or the pipeline may set: a container does not inherit them from the shell."""
 
 
+FOREIGN = "image"
+"""The kind of a container whose image is none of ours: a container engine runs it."""
+
+
 @dataclass(frozen=True)
 class ContainerDefinition:
     """One container: name in the chain, kind, image as written, artefact (URL or absolute path), environment."""
@@ -40,6 +44,15 @@ class ContainerDefinition:
     image: str
     model_data_url: str | None
     environment: Mapping[str, str]
+
+    @property
+    def alone(self) -> bool:
+        """Whether it runs code that is not ours, and so is a process of its own."""
+        return self.kind == FOREIGN or handler_class(self.kind).runs_alone(self.env())
+
+    @property
+    def needs_model(self) -> bool:
+        return self.kind != FOREIGN and not handler_class(self.kind).listens
 
     def artefact(self) -> str:
         """Where the model is. Raises SetupError when the definition does not say."""
@@ -185,11 +198,24 @@ def container(item: dict[str, Any], name: str, base: Path) -> ContainerDefinitio
     if url is not None and not (isinstance(url, str) and url):
         raise SetupError("ModelDataUrl is not usable", expected="a path, file:// or s3://", got=url, container=name)
     try:
-        kind = kind_of_image(image)
+        kind = FOREIGN if is_foreign(image) else kind_of_image(image)
     except NacreError as error:
         raise error.at(container=name) from None
     where = None if url is None else resolved(url, base)
     return ContainerDefinition(name, kind, image, where, environment(item.get("Environment"), name))
+
+
+OURS = re.compile(r"(?:[^/]+/)*nacre/[^/]*|(?:[^/]+/)*(?:nacre|sagemaker)-[^/]*|[^/:@]*")
+"""Names that can only be meant for an image of ours or of AWS's; one word without a tag is one too."""
+
+
+def is_foreign(image: str) -> bool:
+    """Whether no container of ours stands for an image, and its name is not a slip of the pen for one that does."""
+    try:
+        kind_of_image(image)
+    except NacreError:
+        return OURS.fullmatch(image) is None
+    return False
 
 
 def resolved(url: str, base: Path) -> str:

@@ -18,7 +18,6 @@ from nacre.chain.rules import (
     timed,
 )
 from nacre.errors import NacreError, SetupError
-from nacre.handlers import handler_class
 from nacre.handlers.base import Reply
 from nacre.handlers.container import Container
 
@@ -125,14 +124,18 @@ class FusedChain:
 
         No size limits: nothing is sent. Raises NacreError with container and row, counted from 1.
         """
+        found = None if table.num_rows else no_rows(table, self.containers[0], self.containers[-1])
+        return self.containers[-1].handler.to_array(self.frame_of(table) if found is None else found)
+
+    def frame_of(self, given: pa.Table | Reply) -> Any:
+        """The last container's frame, of typed columns or of another container's answer. Raises NacreError."""
         frame: Any = None
         for position, container in enumerate(self.containers):
             try:
-                start = container.handler.from_table(table) if position == 0 else self._taken(position, frame)
-                frame = container.handler.predict(start)
+                frame = container.handler.predict(self._taken(position, frame) if position else first(container, given))
             except NacreError as error:
                 raise error.at(container=container.name) from error.__cause__
-        return self.containers[-1].handler.to_array(frame)
+        return frame
 
     def _taken(self, position: int, frame: Any) -> Any:
         """The frame of the container at `position` from its predecessor's, in numbers however many, else in text."""
@@ -145,10 +148,21 @@ class FusedChain:
         return decode(self.containers[position], text() if values is None else Numbers(values, text), ANY)
 
 
+def no_rows(table: pa.Table, first: Container, last: Container) -> Any | None:
+    """The frame of `last` for a table without rows, whose columns `first` looks at: text between containers has no word
+    for no rows. None if they are the same or `last` does not know."""
+    FusedChain([first]).frame_of(table)
+    return None if first is last else last.handler.no_rows()
+
+
+def first(container: Container, given: pa.Table | Reply) -> Any:
+    return decode(container, given, ANY) if isinstance(given, Reply) else container.handler.from_table(given)
+
+
 def check_fusable(pipeline: Pipeline) -> None:
     """Refuse what runs the user's code in this process. Raises SetupError naming the container."""
     for item in pipeline.containers:
-        if handler_class(item.kind).runs_alone(item.env()):
+        if item.alone:
             raise SetupError(
                 f"the {item.kind} container runs code of its own and cannot be fused", container=item.name,
                 expected="containers of our own code only", got=item.image, fix="Run the chain over HTTP",

@@ -56,12 +56,17 @@ class HttpChain:
         self.timeout = timeout
 
     def invoke(
-        self, body: bytes, content_type: str | None, accept: str | None = None, custom_attributes: str | None = None
+        self,
+        body: bytes,
+        content_type: str | None,
+        accept: str | None = None,
+        custom_attributes: str | None = None,
+        deadline: float | None = None,
     ) -> Reply:
         """Score one body. Raises RequestError for what no container may get, else ContainerError with the reply of
-        the container that failed; status 0 when it gave none."""
+        the container that failed; status 0 when it gave none. `deadline`: of a chain that this one is a part of."""
         headers = checked(body, content_type, accept, custom_attributes, self.limits)
-        deadline = perf_counter() + self.timeout
+        deadline = perf_counter() + self.timeout if deadline is None else deadline
         reply = Reply(body, headers.content_type)
         attributes = None
         for position, peer in enumerate(self.peers):

@@ -62,6 +62,10 @@ KINDS: dict[str, Kind] = {
         trainer="nacre.train.blazingtext:main",
         training="Train as the blazingtext container trains",
     ),
+    "command": Kind(
+        "nacre.handlers.command:Command",
+        "a program of yours that answers /ping and /invocations, in any language",
+    ),
     "postprocess": Kind(
         "nacre.handlers.postprocess:Postprocess",
         "rules, labels, joins and checks after a model, from one YAML",

@@ -45,6 +45,8 @@ class Handler:
     settings: ClassVar[tuple[Setting, ...]] = ()
     alone: ClassVar[bool] = False
     """True for kinds that run the user's code: always a process of their own, never fused."""
+    listens: ClassVar[bool] = False
+    """True for kinds whose program serves HTTP by itself: it is started and watched over, and needs no model."""
 
     @classmethod
     def load(cls, model_dir: Path, env: Mapping[str, str]) -> Handler:
@@ -102,6 +104,10 @@ class Handler:
     def to_array(self, frame: Any) -> pa.Array:
         """A scored frame as one Arrow array, a value a row: scalars as they are, vectors as list<double>."""
         raise NotImplementedError
+
+    def no_rows(self) -> Any | None:
+        """A scored frame without rows, so that `to_array` tells the type of a prediction. Default: None, unknown."""
+        return None
 
     # Handing over inside a fused chain. Both default to "go through text", which is always right.
 

@@ -106,6 +106,9 @@ class Postprocess(Handler):
         arrays = [pa.array(values, kind) for values, kind in zip(columns, kinds, strict=True)]
         return arrays[0] if len(arrays) == 1 else pa.StructArray.from_arrays(arrays, self.writer.names)
 
+    def no_rows(self) -> list[Row]:
+        return []
+
     # Inside a fused chain
 
     def hand_over(self, frame: Sequence[Row]) -> np.ndarray | None:

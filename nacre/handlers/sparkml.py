@@ -329,6 +329,9 @@ class SparkML(Handler):
         assert frame.binding.output is not None, "an answer has a type"
         return to_arrow(frame.values, frame.binding.output)
 
+    def no_rows(self) -> Scores:
+        return Scores(self._own(), [])
+
     def failure(self, error: NacreError, accept: str | None) -> Reply:
         if isinstance(error, FrameworkError):
             added = None if self.compat else text.full_text(error)

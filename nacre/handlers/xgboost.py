@@ -282,6 +282,9 @@ class XGBoost(Handler):
 
         return pa.array(frame, pa.list_(pa.float64()) if self.models.vector else pa.float64())
 
+    def no_rows(self) -> list[Score]:
+        return EMPTY
+
     def hand_over(self, frame: Any) -> np.ndarray | None:
         """Only where the reply to `*/*` is CSV of these very numbers."""
         if self.default_accept != outputs.CSV or self.keys is not None or frame is EMPTY:

@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
+from random import randrange
 from time import monotonic, sleep
 
 import nacre
 from nacre.errors import SetupError
-from nacre.pipeline import ContainerDefinition, Pipeline
+from nacre.pipeline import FOREIGN, ContainerDefinition, Pipeline
+from nacre.serving import engine
 from nacre.serving.settings import PORT, WORKERS
 from nacre.serving.watchdog import Watchdog
 from nacre.store import fetch_artefact
@@ -24,6 +26,9 @@ HOST = "127.0.0.1"
 PING_SECONDS = 2.0
 STOP_SECONDS = 10.0
 POLL_SECONDS = 0.02
+SAFE_COUNT, SAFE_TRIES = 10, 100
+SAFE_FROM = (20_000, 32_000)
+"""Below the ports that a system gives to clients by itself."""
 
 Command = Callable[[ContainerDefinition, Path], list[str]]
 """(container, model folder) -> the program that serves it on SAGEMAKER_BIND_TO_PORT."""
@@ -36,8 +41,12 @@ def serve_command(container: ContainerDefinition, model_dir: Path) -> list[str]:
 class ContainerProcess:
     """One container's server as a process group of its own; its output goes to `log`."""
 
-    def __init__(self, name: str, command: list[str], env: dict[str, str], port: int, log: Path):
+    def __init__(
+        self, name: str, command: list[str], env: dict[str, str], port: int, log: Path, remove: list[str] | None = None
+    ):
+        """`remove`: a command that ends what the process would leave behind if it were killed."""
         self.name = name
+        self.remove = remove
         self.port = port
         self.log = log
         with log.open("wb") as output:
@@ -86,6 +95,8 @@ class ContainerProcess:
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)  # its own session, so only what it started
             self.process.wait()
+            if self.remove is not None:
+                subprocess.run(self.remove, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
 
 
 @contextmanager
@@ -96,24 +107,25 @@ def started(
     workers: int = 1,
     timeout: float = 60.0,
     command: Command = serve_command,
+    containers: int | None = None,
 ) -> Iterator[dict[str, str]]:
     """Run a process a container and give `{container: URL}` in the order of the chain, for `HttpChain`.
 
-    `workers`: worker processes of each, unless its environment says; `timeout`: seconds until all are ready. Logs are
-    `workdir/NAME/log`. Raises NacreError naming the container; nothing is left running, even if this process is killed.
+    `workers`: worker processes of each, unless its environment says; `timeout`: seconds until all are ready;
+    `containers`: how many the whole chain has, if these are a part of it. Logs are `workdir/NAME/log`. Raises
+    NacreError naming the container; nothing is left running, even if this process is killed.
     """
     running: list[ContainerProcess] = []
     watchdog = Watchdog(int(STOP_SECONDS))
     try:
-        models = [
-            fetch_artefact(item.artefact(), Path(workdir, item.name, "model").resolve()) for item in pipeline.containers
-        ]
+        models = [model_of(item, Path(workdir, item.name, "model").resolve()) for item in pipeline.containers]
         ports = free_ports(len(models))
         for item, model_dir, port in zip(pipeline.containers, models, ports, strict=True):
             log = Path(workdir, item.name, "log")
             log.parent.mkdir(parents=True, exist_ok=True)
-            env = {WORKERS.name: str(workers)} | item.env()
-            running.append(ContainerProcess(item.name, command(item, model_dir), env, port, log))
+            env = {WORKERS.name: str(workers)} | item.env() | safe_ports(containers or len(models))
+            run = engine.run(item, model_dir) if item.kind == FOREIGN else engine.Run(command(item, model_dir), None)
+            running.append(ContainerProcess(item.name, run.command, env, port, log, run.remove))
             watchdog.watch(running[-1].process.pid)
         deadline = monotonic() + timeout
         for process in running:
@@ -122,6 +134,34 @@ def started(
     finally:
         stop(running)
         watchdog.close()
+
+
+def model_of(item: ContainerDefinition, into: Path) -> Path:
+    """The folder of a container's model, an empty one for a container that has and needs none."""
+    if item.model_data_url is None and not item.needs_model:
+        into.mkdir(parents=True, exist_ok=True)
+        return into
+    return fetch_artefact(item.artefact(), into)
+
+
+def safe_ports(containers: int) -> dict[str, str]:
+    """SAGEMAKER_SAFE_PORT_RANGE, which containers of a chain have: ports for what else they listen on."""
+    if containers < 2:
+        return {}
+    for _ in range(SAFE_TRIES):
+        first = randrange(*SAFE_FROM)  # noqa: S311  no secret
+        if all(is_free(port) for port in range(first, first + SAFE_COUNT)):
+            return {engine.SAFE_PORTS: f"{first}-{first + SAFE_COUNT - 1}"}
+    raise SetupError("no free ports", expected=f"{SAFE_COUNT} in a row", got="none found")
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
 
 
 def stop(processes: list[ContainerProcess]) -> None:

@@ -20,7 +20,7 @@ from nacre.handlers.container import SETTINGS as CONTAINER_SETTINGS
 from nacre.serving.settings import SETTINGS, ServerSettings, model_dir
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from nacre.serving.app import ContainerApp
 
@@ -29,6 +29,7 @@ SERVERS = ("gunicorn", "granian")
 
 def main(argv: list[str]) -> int:
     """The verb `serve`."""
+    argv, program = split(argv)
     options = parser(argv).parse_args(argv)
     try:
         serve(
@@ -39,10 +40,17 @@ def main(argv: list[str]) -> int:
             workers=options.workers,
             threads=options.threads,
             server=options.server,
+            program=program,
         )
     except NacreError as error:
         raise error.at(container=options.kind) from error.__cause__
     return 0
+
+
+def split(argv: list[str]) -> tuple[list[str], list[str]]:
+    """Our own arguments, and the program after `--`."""
+    at = argv.index("--") if "--" in argv else len(argv)
+    return argv[:at], argv[at + 1 :]
 
 
 def parser(argv: list[str]) -> ArgumentParser:
@@ -60,6 +68,7 @@ def parser(argv: list[str]) -> ArgumentParser:
     found.add_argument("--workers", type=int, metavar="N", help="worker processes")
     found.add_argument("--threads", type=int, metavar="N", help="threads a worker")
     found.add_argument("--server", choices=SERVERS, default=SERVERS[0])
+    found.usage = f"{found.format_usage().removeprefix('usage: ').rstrip()} [-- PROGRAM ARGUMENT ...]"
     return found
 
 
@@ -85,14 +94,23 @@ def serve(
     threads: int | None = None,
     server: str = "gunicorn",
     env: Mapping[str, str] | None = None,
+    program: Sequence[str] = (),
 ) -> None:
-    """Serve until stopped. `model`: folder, zip, tar.gz, `file://` or `s3://`; port 0 takes a free one.
+    """Serve until stopped. `model`: folder, zip, tar.gz, `file://` or `s3://`; port 0 takes a free one;
+    `program`: what the command container runs.
 
     Raises NacreError when the model cannot be loaded or the port is taken, before anything listens.
     """
     from shutil import rmtree
 
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy loads: its threads would fight the workers for CPUs
+    listens = handler_class(kind).listens
+    if program and not listens:
+        got = " ".join(program)
+        raise SetupError("only the command container runs a program", got=got, fix="nacre serve command -- PROGRAM")
+    if not listens:
+        os.environ.setdefault(
+            "OMP_NUM_THREADS", "1"
+        )  # before numpy loads: its threads would fight the workers for CPUs
     env = os.environ if env is None else env
     if server not in SERVERS:
         raise SetupError("no such server", expected=" or ".join(SERVERS), got=server)
@@ -100,11 +118,24 @@ def serve(
     scratch = Path(mkdtemp(prefix="nacre-"))
     owner = os.getpid()
     try:
-        app = load_app(kind, model, env, scratch / "model")
-        RUNNERS[server](app, settings)
+        if listens:
+            serve_program(list(program), model, settings, env, scratch / "model")
+        else:
+            RUNNERS[server](load_app(kind, model, env, scratch / "model"), settings)
     finally:
         if os.getpid() == owner:  # forked workers pass here too
             rmtree(scratch, ignore_errors=True)
+
+
+def serve_program(
+    program: list[str], model: str | os.PathLike[str], settings: ServerSettings, env: Mapping[str, str], into: Path
+) -> None:
+    """A program that listens by itself; the container's own model folder may be absent."""
+    from nacre.serving.supervisor import serve_command
+    from nacre.store import fetch_artefact
+
+    absent = Path(model) == model_dir(env) and not Path(model).exists()
+    serve_command(program, settings, env, None if absent else fetch_artefact(os.fspath(model), into).resolve())
 
 
 def load_app(kind: str, model: str | os.PathLike[str], env: Mapping[str, str], into: Path) -> ContainerApp:

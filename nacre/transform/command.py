@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nacre.errors import SetupError
 from nacre.transform.inputs import Input, find_inputs
@@ -17,6 +17,15 @@ from nacre.transform.lines import ASSEMBLE_WITH, CACHED, LineTransform
 from nacre.transform.parameters import LARGEST, environment, fetched_parameters, resolve
 from nacre.transform.progress import Progress, wanted
 from nacre.transform.records import BATCH_STRATEGIES, SPLIT_TYPES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from nacre.chain import Limits
+    from nacre.pipeline import Pipeline
+
+    Opener = Callable[..., AbstractContextManager[Any]]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -29,7 +38,12 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("output", type=Path, metavar="OUTPUT", help="a file, or a folder: NAME.out for each CSV file")
     made.add_argument("--model-data", action="append", default=[], metavar="NAME=PATH",
                       help="the artefact of a container, instead of its ModelDataUrl")  # fmt: skip
-    made.add_argument("--over", choices=("fused", "http"), default="fused", help="default: fused, in this process")
+    made.add_argument(
+        "--over",
+        choices=("fused", "http"),
+        default="fused",
+        help="default: fused, in this process; what runs code of its own is a process beside it",
+    )
     made.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
     made.add_argument("--progress", action=argparse.BooleanOptionalAction, help="default: when stderr is a terminal")
     _add_csv_options(made.add_argument_group("CSV and other text"))
@@ -57,13 +71,24 @@ def _add_http_options(group: Any) -> None:
                        help="after a 5xx or no answer; default: 3")  # fmt: skip
 
 
-def main(argv: list[str]) -> int:
-    """0 when every file was scored, 1 when one was not, 2 for wrong usage. Raises NacreError before the first file."""
+@contextmanager
+def fused(pipeline: Pipeline, workdir: Path, limits: Limits, **_: Any) -> Iterator[Any]:
+    """The chain in this process; containers that run code of their own are refused."""
+    from nacre.chain import FusedChain
+
+    yield FusedChain.load(pipeline, workdir, limits)
+
+
+def main(argv: list[str], opener: Opener = fused) -> int:
+    """0 when every file was scored, 1 when one was not, 2 for wrong usage. Raises NacreError before the first file.
+
+    `opener` makes a chain of a pipeline: nacre.serving.opening knows more ways than this module may.
+    """
     arguments = parser().parse_args(argv)
     inputs = find_inputs(arguments.input, arguments.output)
     if not arguments.overwrite:
         refuse_existing_outputs(inputs)
-    with chain(arguments) as opened:
+    with chain(arguments, opener) as opened:
         score = _parquet_score(arguments, opened, inputs) if inputs[0].parquet else _line_score(arguments, opened)
         total = sum(item.source.stat().st_size for item in inputs)
         with Progress(total, wanted(arguments.progress)) as progress:
@@ -72,12 +97,12 @@ def main(argv: list[str]) -> int:
 
 
 @contextmanager
-def chain(arguments: argparse.Namespace) -> Iterator[Any]:
+def chain(arguments: argparse.Namespace, opener: Opener) -> Iterator[Any]:
     """The chain asked for: loaded here, or the URLs of running containers. Raises NacreError naming the container.
 
     Batch transform has no limit of its own between containers; each container's own stays.
     """
-    from nacre.chain import FusedChain, HttpChain, Limits
+    from nacre.chain import HttpChain, Limits
     from nacre.pipeline import Pipeline, overrides
 
     pipeline = Pipeline.read(arguments.pipeline).with_artefacts(overrides(arguments.model_data))
@@ -88,7 +113,9 @@ def chain(arguments: argparse.Namespace) -> Iterator[Any]:
         return
     asked = environment(arguments.max_concurrent_transforms, arguments.max_payload_mb, arguments.batch_strategy)
     with TemporaryDirectory(prefix="nacre-transform-") as workdir:
-        yield FusedChain.load(pipeline.with_environment(asked), Path(workdir), Limits(None, None))
+        whole, seconds = pipeline.with_environment(asked), arguments.invocations_timeout
+        with opener(whole, Path(workdir), Limits(None, None), timeout=seconds) as opened:
+            yield opened
 
 
 def _urls(names: list[str], urls: list[str]) -> dict[str, str]:
@@ -101,13 +128,16 @@ def _urls(names: list[str], urls: list[str]) -> dict[str, str]:
 def execution_parameters(arguments: argparse.Namespace, opened: Any) -> Mapping[str, Any]:
     """What the first container says of itself: it is the one that gets the split records."""
     if arguments.over == "fused":
-        told: Mapping[str, Any] = opened.containers[0].handler.execution_parameters()
+        told: Mapping[str, Any] = opened.execution_parameters()
         return told
     return fetched_parameters(arguments.url[0], arguments.invocations_timeout)
 
 
 def _line_score(arguments: argparse.Namespace, opened: Any) -> Score:
+    from nacre.chain import FusedChain
+
     told = execution_parameters(arguments, opened)
+    local = isinstance(opened, FusedChain)
     transform = LineTransform(
         opened,
         arguments.content_type,
@@ -115,8 +145,8 @@ def _line_score(arguments: argparse.Namespace, opened: Any) -> Score:
         arguments.split_type,
         arguments.assemble_with,
         resolve(arguments.max_concurrent_transforms, arguments.max_payload_mb, arguments.batch_strategy, told),
-        retries=arguments.invocations_max_retries if arguments.over == "http" else 0,
-        enough=CACHED if arguments.over == "fused" and arguments.max_payload_mb is None else 0,
+        retries=arguments.invocations_max_retries if not local else 0,
+        enough=CACHED if local and arguments.max_payload_mb is None else 0,
     )
     return lambda item, sink, progress: transform.file(item.source, sink, progress)
 
