@@ -15,11 +15,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from nacre.chain import FusedChain
-from nacre.errors import SetupError
+from nacre.chain import FusedChain, HttpChain
+from nacre.errors import ContainerError, SetupError
 from nacre.handlers.container import Container
 from nacre.handlers.script_formats import DECODERS, ENCODERS
 from nacre.pipeline import Pipeline
+from nacre.serving.processes import started
 from tests.scripts import SUMS, model, refused, serving, wheel
 
 ROWS = np.array([[1.0, 2.5], [3.0, -4.0], [0.1, 0.2]])
@@ -461,3 +462,37 @@ def test_what_a_script_logs(tmp_path: Path) -> None:
         assert call.log.partition("nacre script: listening")[0] == said
     with pytest.raises(SetupError, match="SAGEMAKER_CONTAINER_LOG_LEVEL is not usable"):
         Container.load("script", tmp_path, {"SAGEMAKER_CONTAINER_LOG_LEVEL": "high"})
+
+
+def test_scripts_in_a_chain(tmp_path: Path) -> None:
+    """Over HTTP: the first gets the client's type, the second the first one's answer, Accept only the last; an error
+    names its container."""
+    doubling = """
+        import json
+        def model_fn(d):
+            return 2
+        def predict_fn(data, model):
+            if data.size == 3:
+                raise RuntimeError("three of them")
+            return data * model
+        def output_fn(prediction, accept):
+            return ",".join(map(str, prediction.tolist())) + "\\n", "text/csv; charset=utf-8"
+    """
+    model(tmp_path / "first", doubling)
+    model(tmp_path / "second", SUMS)
+    containers = [
+        {"ContainerHostname": name, "Image": image, "ModelDataUrl": str(tmp_path / name)}
+        for name, image in (("first", "nacre/script"), ("second", "x.amazonaws.com/sagemaker-scikit-learn:1.4-2"))
+    ]
+    pipeline = Pipeline.from_definition({"ModelName": "m", "Containers": containers}, tmp_path)
+    with started(pipeline, tmp_path / "work") as urls, HttpChain(urls) as chain:
+        assert chain.invoke(b"[1, 2]", "application/json", "text/csv").body == b"6.0\n"
+        assert chain.invoke(b"1,2", "text/csv").body == b"[6.0]"
+        for body, name, said in (
+            (b"1,2,3", "first", "predict_fn failed"),
+            (b"[[1], [2, 3]]", "first", "another width"),
+        ):
+            with pytest.raises(ContainerError) as caught:
+                chain.invoke(body, "application/json" if body[:1] == b"[" else "text/csv")
+            error = json.loads(caught.value.reply.body)["error"]
+            assert (error["where"]["container"], said in error["message"]) == (name, True)

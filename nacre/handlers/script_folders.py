@@ -31,6 +31,8 @@ REQUIREMENTS = "requirements.txt"
 MODEL = Path("/opt/ml/model")
 """Where SageMaker has the model: in what its SDK writes, this means the model's folder, wherever it is here."""
 CODE = Path("/opt/ml/code")
+TWINS = Path(__file__).resolve().parent / "twins"
+"""Stand-ins for packages of SageMaker's containers, for scripts that import them; last on the path."""
 OPTION = re.compile(r"--(no-index|find-links|index-url|extra-index-url|trusted-host|pre|prefer-binary)\b|-[fi]\b")
 """Lines of a requirements file that say where packages come from."""
 
@@ -79,6 +81,8 @@ def code_folder(folder: Path, env: Mapping[str, str]) -> list[Path]:
         found.append(packages)
         for name in sorted({path.stem for path in packages.iterdir()} & set(sys.modules)):
             sys.stderr.write(f"nacre: {name} of {REQUIREMENTS} comes too late, this process has another one loaded\n")
+    if str(TWINS) not in sys.path:
+        sys.path.append(str(TWINS))
     for path in reversed(found):
         if str(path) not in sys.path:
             sys.path.insert(0, str(path))

@@ -17,8 +17,6 @@ from nacre.handlers.script import SETTINGS, Script
 if TYPE_CHECKING:
     from nacre.handlers.base import Setting
 
-NPY = "application/x-npy"
-
 
 class XGBoostScript(Script):
     """Frames are DMatrix, then arrays."""
@@ -30,19 +28,7 @@ class XGBoostScript(Script):
 
     def default_input_fn(self, body: str | bytes, content_type: str) -> Any:
         """csv, libsvm, recordio-protobuf, and what the container in algorithm mode reads besides."""
-        xgboost = library()
-        raw = body.encode() if isinstance(body, str) else body
-        if formats.media_type(content_type)[0] == NPY and not self.compat:
-            return xgboost.DMatrix(np.atleast_2d(formats.from_npy(raw)))
-        kind = inputs.kind_of(content_type, self.compat)
-        if kind == "parquet" and not self.compat:
-            return xgboost.DMatrix(formats.from_parquet(raw))
-        features = features_of(self.model)
-        block = inputs.parse(kind, raw, features, self.compat)
-        columns = max(block.columns, block.values.shape[1])
-        if columns > features:
-            raise SchemaError("another number of columns", expected=f"at most {features} features", got=columns)
-        return xgboost.DMatrix(block.values)
+        return decode(body, content_type, features_of(self.model), self.compat)
 
     def default_predict_fn(self, data: Any, model: Any) -> Any:
         """A Booster's score; a model with scikit-learn's face is asked through its booster, as it takes a DMatrix."""
@@ -50,10 +36,41 @@ class XGBoostScript(Script):
         return booster.predict(data, validate_features=False)
 
 
-def features_of(model: Any) -> int:
-    """How many features the model has."""
+def features_of(model: Any) -> int | None:
+    """How many features the model has, where it can tell."""
     booster = model.get_booster() if hasattr(model, "get_booster") else model
-    return int(booster.num_features()) if hasattr(booster, "num_features") else 0
+    return int(booster.num_features()) if hasattr(booster, "num_features") else None
+
+
+def decode(body: str | bytes, content_type: str, features: int | None = None, compat: bool = False) -> Any:
+    """A body as a DMatrix of at most `features` columns, those that a sparse row lacks being missing; without a number
+    a sparse body has the columns it names. Raises RequestError, 415, or SchemaError."""
+    xgboost = library()
+    raw = body.encode() if isinstance(body, str) else body
+    if formats.media_type(content_type)[0] == formats.NPY and not compat:
+        return xgboost.DMatrix(np.atleast_2d(formats.from_npy(raw)))
+    kind = inputs.kind_of(content_type, compat)
+    if kind == "parquet" and not compat:
+        return xgboost.DMatrix(formats.from_parquet(raw))
+    block = inputs.parse(kind, raw, features or 0, compat)
+    if features is None and block.columns > 0 and block.sparse:
+        block = inputs.parse(kind, raw, block.columns, compat)
+    columns = max(block.columns, block.values.shape[1])
+    if features is not None and columns > features:
+        raise SchemaError("another number of columns", expected=f"at most {features} features", got=columns)
+    return xgboost.DMatrix(block.values)
+
+
+def csv_to_dmatrix(body: str | bytes) -> Any:
+    return decode(body, "text/csv")
+
+
+def libsvm_to_dmatrix(body: str | bytes) -> Any:
+    return decode(body, "text/libsvm")
+
+
+def recordio_protobuf_to_dmatrix(body: bytes) -> Any:
+    return decode(body, "application/x-recordio-protobuf")
 
 
 def library() -> Any:

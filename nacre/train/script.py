@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import importlib.util
 import json
 import os
 import re
@@ -23,7 +24,7 @@ from tempfile import TemporaryDirectory
 from typing import IO, TYPE_CHECKING, Any
 
 from nacre.errors import NacreError, SetupError
-from nacre.handlers.script_folders import fetched, installed
+from nacre.handlers.script_folders import TWINS, fetched, installed
 from nacre.store import fetch_artefact, is_s3, local_path
 from nacre.train import environment
 from nacre.train.environment import Folders, Training, folders, read_json
@@ -86,12 +87,23 @@ def run(job: Training, env: Mapping[str, str]) -> None:
         got = ", ".join(sorted(path.name for path in code.iterdir())[:10]) or "an empty folder"
         raise SetupError("no such training script", expected=program, got=got, file=str(code))
     packages = installed(code, env)
-    paths = [str(code), *([str(packages)] if packages else []), *filter(None, [env.get("PYTHONPATH")])]
+    paths = [str(code), *([str(packages)] if packages else []), *filter(None, [env.get("PYTHONPATH")]), *stand_ins()]
     variables = {**env, **job.variables(program, env), "PYTHONPATH": os.pathsep.join(paths)}
     print(f"nacre train: {program} {' '.join(job.arguments)}".rstrip(), flush=True)
     ended, tail = supervised(command(code, program) + job.arguments, code, variables)
     if ended:
         raise failed(program, ended, tail, code)
+
+
+def stand_ins() -> list[str]:
+    """Folders with what a script may import of SageMaker's own packages, unless these are installed; and with us,
+    whom those import."""
+    import nacre
+
+    names = [path.name for path in TWINS.iterdir() if path.is_dir() and path.name.startswith("sagemaker")]
+    if any(importlib.util.find_spec(name) for name in names):
+        return []
+    return [str(TWINS), str(Path(nacre.__file__).resolve().parent.parent)]
 
 
 def placed(job: Training, env: Mapping[str, str]) -> Path:

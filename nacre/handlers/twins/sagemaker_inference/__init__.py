@@ -1,0 +1,1 @@
+"""What PyTorch and other scripts import of SageMaker's inference toolkit."""
