@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 NOTE = "<!-- Written by docs/build.py (`make docs`); edit what it reads instead. -->\n"
+LONGEST = 240
+"""Characters of an answer in a table."""
 FIXED = {"COLUMNS": "100", "NO_COLOR": "1"}
 """Makes argparse write the same help on every terminal."""
 
@@ -127,7 +129,45 @@ def settings() -> str:
     return "\n".join([*parts, *(part(kind, handler_class(kind).settings) for kind in KINDS)])
 
 
-PAGES: dict[str, Callable[[], str]] = {"commands.md": commands, "ops.md": ops, "settings.md": settings}
+ERRORS = """# Bad requests
+
+What each container answers to requests that are bad: every line was sent to a running server and is sent again by the
+tests (`tests/bad`), log line included. `…` stands for anything. No answer holds a stack trace.
+
+Broken HTTP is answered by the server in front of the app; these are gunicorn's answers, Granian has its own words.
+
+Under gunicorn a request that has not arrived in whole within `SAGEMAKER_MODEL_SERVER_TIMEOUT` seconds (60) gets 408.
+Until it is whole it takes no thread, so slow clients hold up nobody; a worker keeps up to 1,000 connections and 512 MB
+of unfinished bodies (then 503). Granian gives a thread to each request whose head has come, however slow the body: put
+it where clients are trusted or behind a proxy.
+"""
+
+
+def errors() -> str:
+    """The bad requests of each kind, from the tests' tables."""
+    from json import loads
+
+    parts = [ERRORS]
+    for path in sorted((HERE.parent / "tests" / "bad").glob("*.jsonl")):
+        lines = [loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        rows = [[each["request"], str(each["status"] or "closed"), code(each["body"])] for each in lines]
+        parts.append(f"## {path.stem}\n\n{table(['request', 'status', 'body'], rows)}")
+    return "\n".join(parts)
+
+
+def code(text: str) -> str:
+    """A text in a cell, on one line and not too long."""
+    line = " ".join(text.replace("`", "'").split())
+    line = line if len(line) <= LONGEST else line[:LONGEST].rstrip("…") + "…"
+    return f"`{line}`" if line else ""
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "commands.md": commands,
+    "ops.md": ops,
+    "settings.md": settings,
+    "errors.md": errors,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -11,6 +11,10 @@ NO_DATA = "set NACRE_SHARED to a folder that has it"
 """Ends the reason of a skip for want of data, which no tool on the machine can cure."""
 
 CHECKOUT = Path(__file__).resolve().parents[1]
+OURS = {key: value for key, value in os.environ.items() if not key.startswith(("SAGEMAKER_", "SM_", "NACRE_"))} | {
+    "PYTHONPATH": str(CHECKOUT)
+}
+"""The environment of child processes."""
 
 
 def shared_folder() -> Path:

@@ -31,12 +31,9 @@ from nacre.serving.settings import ServerSettings
 from nacre.share import folder
 from tests import tiny_chain
 from tests.doubling import KIND, Doubling, model
-from tests.shared import CHECKOUT
+from tests.shared import CHECKOUT, OURS
 
 CSV = {"Content-Type": "text/csv"}
-OURS = {key: value for key, value in os.environ.items() if not key.startswith(("SAGEMAKER_", "SM_", "NACRE_"))} | {
-    "PYTHONPATH": str(CHECKOUT)
-}
 
 
 @contextmanager

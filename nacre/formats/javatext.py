@@ -87,9 +87,10 @@ def text_of(value: Any) -> str:
 
 # Reading
 
-_DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?[fFdD]?", re.ASCII)
-_HEX = re.compile(r"[+-]?0[xX](?:[0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)[pP][+-]?\d+[fFdD]?", re.ASCII)
-_TWO_POINTS = re.compile(r"[+-]?\d*\.\d*\.", re.ASCII)
+# Possessive, so that a long text that is no number is found out in one pass
+_DECIMAL = re.compile(r"[+-]?(?:\d++\.?\d*+|\.\d++)(?:[eE][+-]?\d++)?[fFdD]?", re.ASCII)
+_HEX = re.compile(r"[+-]?0[xX](?:[0-9a-fA-F]++\.?[0-9a-fA-F]*+|\.[0-9a-fA-F]++)[pP][+-]?\d++[fFdD]?", re.ASCII)
+_TWO_POINTS = re.compile(r"[+-]?\d*+\.\d*+\.", re.ASCII)
 _WORDS = {
     f"{sign}{word}": factor * number
     for sign, factor in (("", 1.0), ("+", 1.0), ("-", -1.0))

@@ -76,7 +76,10 @@ def empty_line(row: int) -> RowError:
 def request_of(body: bytes) -> tuple[Schema | None, list[Any]]:
     """Schema and data of an application/json request. Raises FrameworkError, as the framework decodes it there."""
     try:
-        return _parts(json.loads(body))
+        value = json.loads(body)
+        if value is None:
+            raise RequestError("Required request body is missing", expected=EXPECTED, got="null")
+        return _parts(value)
     except json.JsonError as error:
         got = error.place() or "a body that is none"
         raise FrameworkError(str(error), expected=EXPECTED, got=got) from None

@@ -140,6 +140,8 @@ def check_lines(texts: list[str], field: str) -> None:
 
 # Errors
 
+LONGEST = 2000
+"""Characters of AWS's own sentence, which may hold what was sent."""
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _MEDIA_TYPE = re.compile(rf'({_WORD})/({_WORD})((?:\s*;\s*{_WORD}=(?:{_WORD}|"[^"]*"))*)\s*;?')
 _PARAMETER = re.compile(rf'({_WORD})=({_WORD}|"[^"]*")')
@@ -246,5 +248,5 @@ def full_text(error: NacreError) -> str:
         parts.append(f"expected {shown(error.expected)}")
     if error.expected is not None or error.got is not None:
         parts.append(f"got {'null' if error.got is None else shown(error.got)}")
-    text = "; ".join(filter(None, [error.message, ", ".join(parts)]))
+    text = "; ".join(filter(None, [shown(error.message, LONGEST), ", ".join(parts)]))
     return f"{text}. {error.fix}" if error.fix else text

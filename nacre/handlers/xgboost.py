@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from nacre.errors import NacreError, RowError, SchemaError, SetupError
+from nacre.errors import shown as text_shown
 from nacre.formats import decimals, libsvm
 from nacre.handlers import xgboost_input as inputs
 from nacre.handlers import xgboost_output as outputs
@@ -54,6 +55,8 @@ HTML = "text/html; charset=utf-8"
 CSV_REPLY = f"{outputs.CSV}; charset=utf-8"
 EMPTY: list[Score] = []
 """The frame of an empty body; its reply is 204."""
+LONGEST = 2000
+"""Characters of AWS's own sentence, which may hold what was sent."""
 EVALUATING = "Unable to evaluate payload provided: "
 CSV_TYPES = frozenset(("text/csv", "text/csv; charset=utf-8", "text/csv;charset=utf-8", "csv"))
 PAGES = {
@@ -298,6 +301,8 @@ def plain(error: NacreError, escaped: bool) -> str:
     """The error as text; what a request held must not come back as markup under text/html."""
     shown = copy(error)
     shown.where = {key: value for key, value in error.where.items() if key != "container"}
+    if escaped:  # the AWS container sends all of what it was sent back
+        shown.message = text_shown(error.message, LONGEST)
     text = str(shown)
     if isinstance(error, (RowError, SchemaError)) and not text.startswith(EVALUATING):
         text = EVALUATING + text

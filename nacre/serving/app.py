@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from http import HTTPStatus
 from json import dumps
 from threading import Timer
@@ -29,6 +30,12 @@ NO_BODY = (204, 304)
 WARM_AFTER = 1.0
 """Seconds from the start of a worker: the first ping and the first request come before."""
 CHUNK = 1 << 20
+BROKEN = {
+    "NoMoreData": "an end before the last of them",
+    "InvalidChunkSize": "a size that is no hexadecimal number",
+    "ChunkMissingTerminator": "more bytes than the size of the chunk",
+}
+"""What gunicorn's reader of chunks refuses, in words."""
 MOST_DRAINED = 1 << 28
 """Bytes of a refused body that are still taken; a client that sends more finds its connection closed."""
 
@@ -71,22 +78,49 @@ class ContainerApp:
         accept = environ.get("HTTP_ACCEPT")
         content_type = environ.get("CONTENT_TYPE") or None
         try:
-            return self.container.invoke(read_body(environ, self.container), content_type, accept)
+            body = read_body(environ, self.container)
+            if "HTTP_CONTENT_ENCODING" in environ:
+                self.check_encoding(environ["HTTP_CONTENT_ENCODING"])
+            return self.container.invoke(body, content_type, accept)
         except Exception as error:  # noqa: BLE001  a client never sees a stack trace
             reply = self.container.failure(error, accept)
             log(self.container.name, environ, reply.status, error)
             return reply
 
+    def check_encoding(self, encoding: str) -> None:
+        """Say so where the AWS containers read a packed body as if it were not. Raises RequestError."""
+        if encoding.strip().lower() not in ("", "identity") and not getattr(self.container.handler, "compat", False):
+            fix = "Send the body as it is, without Content-Encoding"
+            raise RequestError("the body is packed", status=415, expected="no Content-Encoding", got=encoding, fix=fix)
+
 
 def read_body(environ: Environ, container: Container) -> bytes:
-    """The whole body, by Content-Length or chunked. Raises RequestError if it is over the limit or cut short."""
+    """The whole body, by Content-Length or chunked. Raises RequestError if it is over the limit, cut short, too long
+    in coming or broken."""
+    try:
+        return _read(environ, container)
+    except NacreError:
+        raise
+    except TimeoutError as error:
+        fix = "Send the body faster, or raise SAGEMAKER_MODEL_SERVER_TIMEOUT"
+        message, expected, got = "Request Timeout", f"the whole body within {error}", "a part of it"
+        raise RequestError(message, status=408, expected=expected, got=got, fix=fix) from None
+    except Exception as error:  # noqa: BLE001  only the server's own reader ran: what it refuses, the client has sent
+        got = BROKEN.get(type(error).__name__, type(error).__name__)
+        raise RequestError("the body cannot be read", expected="chunks as in RFC 9112", got=got) from None
+
+
+def _read(environ: Environ, container: Container) -> bytes:
     length = environ.get("CONTENT_LENGTH")
     stream = environ["wsgi.input"]
     if not length:
         return read_chunked(stream, container) if environ.get("wsgi.input_terminated") else b""
+    if not (length.isascii() and length.isdigit()):
+        raise RequestError("no usable Content-Length", expected="a whole number of bytes", got=length)
     size = int(length)
     if size > container.body_limit:
-        drain(stream)
+        if "HTTP_EXPECT" not in environ:  # else it waits to be asked for its body
+            drain(stream)
         raise container.too_large(size)
     body: bytes = stream.read(size)
     if len(body) != size:
@@ -109,8 +143,9 @@ def read_chunked(stream: Any, container: Container) -> bytes:
 def drain(stream: Any) -> None:
     """Take what a client still sends of a refused body, so that it reads the answer and not a broken connection."""
     left = MOST_DRAINED
-    while left > 0 and (part := stream.read(CHUNK)):
-        left -= len(part)
+    with suppress(Exception):  # it is refused all the same
+        while left > 0 and (part := stream.read(CHUNK)):
+            left -= len(part)
 
 
 def flask_app(container: Container, shape: Shape, invoke: Callable[[Environ], Reply]) -> Flask:

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 PORT = Setting("SAGEMAKER_BIND_TO_PORT", "8080", "port to listen on; 0 takes a free one")
 WORKERS = Setting("SAGEMAKER_MODEL_SERVER_WORKERS", None, "worker processes; default: one a CPU")
-TIMEOUT = Setting("SAGEMAKER_MODEL_SERVER_TIMEOUT", "60", "seconds after which a worker that hangs is replaced")
+TIMEOUT = Setting(
+    "SAGEMAKER_MODEL_SERVER_TIMEOUT",
+    "60",
+    "seconds a request may take to arrive, and after which a worker that hangs is replaced",
+)
 MODEL_DIR = Setting("SM_MODEL_DIR", None, "folder of the model; default: model/ in SAGEMAKER_BASE_DIR")
 BASE_DIR = Setting("SAGEMAKER_BASE_DIR", "/opt/ml", "base of the container's folders")
 HOST = Setting("NACRE_HOST", "127.0.0.1", "address to listen on; --host goes before it")
@@ -65,7 +69,7 @@ class ServerSettings(NamedTuple):
         return {
             "bind": f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}",
             "workers": self.workers,
-            "worker_class": "gthread",
+            "worker_class": worker_class(),
             "threads": self.threads,
             "timeout": self.timeout,
             "graceful_timeout": 25,  # SageMaker kills 30 s after SIGTERM
@@ -75,6 +79,15 @@ class ServerSettings(NamedTuple):
             "control_socket_disable": True,  # nothing listens that nobody asked for
             "post_worker_init": warm,
         }
+
+
+def worker_class() -> str:
+    """Ours, which gives no thread to a client that is slow to send; older gunicorns have not what it stands on."""
+    from gunicorn.http.unreader import Unreader
+    from gunicorn.workers import gthread
+
+    known = hasattr(gthread, "_DEFER") and hasattr(Unreader, "take_buffered")
+    return "nacre.serving.worker.Worker" if known else "gthread"
 
 
 def warm(worker: Any) -> None:

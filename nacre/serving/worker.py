@@ -1,0 +1,96 @@
+"""gunicorn's worker with threads, without a thread a slow client: a request is collected in the poller until it is
+whole (`intake.py`), so that only scoring takes a thread. It is what nginx does in front of AWS's containers.
+"""
+
+from __future__ import annotations
+
+import sys
+from time import monotonic
+from typing import Any
+
+from gunicorn import http
+from gunicorn.workers import gthread
+
+from nacre.serving.intake import PATIENCE, Intake
+
+DEFER = gthread._DEFER
+BODY_LIMIT = 100 << 20
+MOST_PARKED = 1 << 29
+"""Bytes of unfinished requests that a worker keeps; further large ones are turned away."""
+LARGE = 1 << 20
+LATE = b"the request took more than %d seconds to arrive\n"
+FULL = b"too many large requests are arriving at once; try again\n"
+STATUS = {408: b"408 Request Timeout", 503: b"503 Service Unavailable"}
+
+
+class Worker(gthread.ThreadWorker):  # type: ignore[misc]
+    """Connections wait in `pending_conns` between two visits, as gunicorn's own deferred ones do."""
+
+    def __init__(self, *args: Any, **more: Any):
+        super().__init__(*args, **more)
+        self.parked: dict[Any, int] = {}
+        self.next_look = 0.0
+
+    def handle(self, conn: Any) -> Any:
+        """A visit of a thread: score the request if it is whole, else give the connection back to the poller."""
+        intake = self._intake(conn)
+        if not intake.collect(0.0 if conn in self.parked else PATIENCE):
+            self.parked[conn] = size = len(intake.held)
+            if size > LARGE and sum(list(self.parked.values())) > MOST_PARKED:
+                return self._turn_away(conn, 503, FULL)
+            return DEFER
+        self.parked.pop(conn, None)
+        if intake.late and not intake.head:
+            return self._turn_away(conn, 408, LATE % intake.seconds)
+        again = super().handle(conn) and not intake.cut
+        intake.held[:0] = conn.parser.unreader.take_buffered()  # of a request that came along with this one
+        intake.next_request()
+        return again
+
+    def _intake(self, conn: Any) -> Intake:
+        if conn.parser is None:
+            limit = getattr(getattr(self.wsgi, "container", None), "body_limit", BODY_LIMIT)
+            conn.intake = Intake(conn.sock, limit, self.cfg.timeout)
+            conn.parser = http.get_parser(self.cfg, conn.intake, conn.client)
+            conn.initialized = True
+        elif conn not in self.parked and not conn.intake.held:
+            conn.intake.next_request()
+        found: Intake = conn.intake
+        return found
+
+    def _turn_away(self, conn: Any, status: int, text: bytes) -> bool:
+        """Answer what never became a request that the app could answer; the connection ends. Who has asked for nothing
+        gets no answer."""
+        if not self.parked.pop(conn, 0) and not conn.intake.held:
+            return False
+        head = b"HTTP/1.1 %s\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n"
+        name = getattr(getattr(self.wsgi, "container", None), "name", "container")
+        sys.stderr.write(f"nacre {name}: {status} {text.decode()}")
+        try:
+            conn.sock.setblocking(True)
+            conn.sock.settimeout(1)
+            conn.sock.sendall(head % (STATUS[status], len(text)) + text)
+        except OSError:
+            pass  # it has gone
+        return False
+
+    def finish_request(self, conn: Any, fs: Any) -> None:
+        """A request that came along with the one before is handled at once: the socket will not tell of it."""
+        again = not fs.cancelled() and fs.exception() is None and fs.result() is True
+        if again and conn.intake.held:
+            self.enqueue_req(conn)
+        else:
+            super().finish_request(conn, fs)
+
+    def murder_pending(self) -> None:
+        """Those whose time is over get their answer from a thread, and who has asked for nothing does not hold up a
+        stopping worker. Once a second is often enough to look."""
+        now = monotonic()
+        if now < self.next_look:
+            return
+        self.next_look = now + 1
+        for conn in list(self.pending_conns):
+            if conn.intake.late or not (self.alive or conn.intake.held):
+                self.poller.unregister(conn.sock)
+                self.pending_conns.remove(conn)
+                self.enqueue_req(conn)
