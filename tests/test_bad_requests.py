@@ -136,7 +136,7 @@ main(sys.argv[1:])
 
 def test_more_unfinished_bodies_than_a_worker_keeps_are_turned_away(tmp_path: Path) -> None:
     (tmp_path / "few.py").write_text(FEW_BYTES)
-    part = post(b"1," * (1 << 21), "text/csv")[: 3 << 19]
+    part = post(b" " * (1 << 22), "text/csv")[: 3 << 19]
     with server("xgboost", tmp_path, "--workers", "1", program=(str(tmp_path / "few.py"),)) as running:
         peers = [socket.create_connection(("127.0.0.1", running.port), timeout=20) for _ in range(2)]
         for peer in peers:
@@ -144,8 +144,8 @@ def test_more_unfinished_bodies_than_a_worker_keeps_are_turned_away(tmp_path: Pa
             time.sleep(0.3)
         status, text = driver.answer(peers[1].makefile("rb"))
         assert (status, "try again" in text) == (503, True)
-        peers[0].sendall(post(b"1," * (1 << 21), "text/csv")[3 << 19 :])
-        assert driver.answer(peers[0].makefile("rb"))[0] == 400  # it is whole now; too many columns
+        peers[0].sendall(post(b" " * (1 << 22), "text/csv")[3 << 19 :])
+        assert driver.answer(peers[0].makefile("rb"))[0] == 415  # it is whole now, and blank
         for peer in peers:
             peer.close()
         assert "nacre xgboost: 503 too many large requests are arriving at once; try again" in running.log()
