@@ -27,7 +27,7 @@ export SPARK_LOCAL_IP ?= 127.0.0.1
 
 INSTALLED_FROM := setup.py pyproject.toml constraints.txt
 
-.PHONY: help setup demo test fuzz parity lint format docs bench wheel clean python bare jars
+.PHONY: help setup demo test images fuzz parity lint format docs bench wheel clean python bare jars
 
 help:  ## List the verbs
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-16s%s\n", $$1, $$2}'
@@ -37,8 +37,12 @@ setup: bare $(VENV)/.installed-demo $(VENV)/.installed-test $(VENV)/.installed-l
 demo: bare $(VENV)/.installed-demo  ## Run the main job end to end
 	@$(BIN)/nacre demo $(ARGS)
 
+# The images take minutes to build: their tests run when they are asked for
 test: bare $(VENV)/.installed-test jars  ## Run the tests; ends with what each marker ran and skipped
-	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(or $(ARGS),--ignore=tests/test_images.py)
+
+images: python $(VENV)/.installed-test  ## Build the images with podman and print their sizes: ARGS="sparkml xgboost"
+	@$(BIN)/python -m tests.images.build $(ARGS)
 
 fuzz: bare $(VENV)/.installed-test  ## Spoil bundles at random, through the reader and both plans: ARGS="--seconds 600"
 	@$(BIN)/python -m tests.fuzz $(ARGS)

@@ -1,6 +1,7 @@
-"""Writes the derived pages of docs/: `make docs`. `--check` writes nothing and fails if a page is out of date.
+"""Writes the derived pages of docs/ and the folders of containers/: `make docs`. `--check` writes nothing and fails if
+one is out of date.
 
-Each page comes from the table that declares its matter, so it cannot say anything else than the code does.
+Each comes from the table that declares its matter, so it cannot say anything else than the code does.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dockerfiles import folders  # beside this program
+
 if TYPE_CHECKING:
     from nacre.handlers.base import Setting
     from nacre.stages import Stage
 
-HERE = Path(__file__).resolve().parent
+CHECKOUT = Path(__file__).resolve().parents[1]
 NOTE = "<!-- Written by docs/build.py (`make docs`); edit what it reads instead. -->\n"
 LONGEST = 240
 """Characters of an answer in a table."""
@@ -171,16 +174,31 @@ PAGES: dict[str, Callable[[], str]] = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Write the derived pages of docs/.")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if a page is out of date")
+    parser = argparse.ArgumentParser(description="Write the derived pages of docs/ and the folders of containers/.")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a file is out of date")
     check = parser.parse_args(argv).check
-    texts = {HERE / name: NOTE + page().rstrip() + "\n" for name, page in PAGES.items()}
-    stale = [path for path, text in texts.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
+    files = {Path("docs", name): (NOTE + page().rstrip() + "\n", 0o644) for name, page in PAGES.items()} | folders()
+    stale = [path for path, wanted in files.items() if found(path) != wanted]
     for path in stale:
-        print(f"{path.name} {'is out of date: make docs' if check else 'written'}")
+        print(f"{path} {'is out of date: make docs' if check else 'written'}")
         if not check:
-            path.write_text(texts[path], encoding="utf-8")
+            write(path, *files[path])
     return 1 if check and stale else 0
+
+
+def found(path: Path) -> tuple[str, int] | None:
+    """Text and mode of a file of the checkout as it is; of the mode only whether it is a program."""
+    here = CHECKOUT / path
+    if not here.is_file():
+        return None
+    return here.read_text(encoding="utf-8"), 0o755 if here.stat().st_mode & 0o100 else 0o644
+
+
+def write(path: Path, text: str, mode: int) -> None:
+    here = CHECKOUT / path
+    here.parent.mkdir(exist_ok=True)
+    here.write_text(text, encoding="utf-8")
+    here.chmod(mode)
 
 
 if __name__ == "__main__":

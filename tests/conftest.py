@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.markers import TOOLS, Tool, nothing_may_be_skipped
+from tests.markers import FORBIDDEN, TOOLS, Tool, nothing_may_be_skipped
 from tests.oracle.mleap import oracle
 from tests.shared import NO_DATA
 from tests.spark_session import JVM, spark
@@ -93,7 +93,8 @@ def pytest_runtest_makereport(
     report = yield
     # On the report, because it may be counted in another process than the test ran in
     report.tools = sorted({mark.name for mark in item.iter_markers()} & BY_MARKER.keys())  # type: ignore[attr-defined]
-    if report.skipped and report.tools and nothing_may_be_skipped() and NO_DATA not in reason(report):
+    excused = report.skipped and any(why in reason(report) for why in (NO_DATA, FORBIDDEN))
+    if report.skipped and report.tools and nothing_may_be_skipped() and not excused:
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} may not be skipped with CI=true: {reason(report)}"
     return report

@@ -9,10 +9,15 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
 HERE = Path(__file__).resolve().parent
+
+
+FORBIDDEN = "which this machine forbids"
+"""Ends the reason of a skip that no installation can cure, so that it is none of the build machine's faults."""
 
 
 class Tool(NamedTuple):
@@ -23,22 +28,28 @@ class Tool(NamedTuple):
     programs: tuple[str, ...]
     packages: tuple[str, ...]
     trial: tuple[str, ...] = ()
+    forbidding: int | None = None
+    """The trial's exit code when all is installed and the kernel forbids it, as it may inside another container."""
 
     def missing(self) -> str | None:
         """Why tests with this marker cannot run here, or None."""
         if not any(map(shutil.which, self.programs)):
             return f"no {' or '.join(self.programs)} on PATH: apt-get install {' '.join(self.packages)}"
-        if self.trial and subprocess.run(self.trial, capture_output=True).returncode:
-            return f"`{' '.join(self.trial)}` fails here"
+        ran = subprocess.run(self.trial, capture_output=True, text=True) if self.trial else None
+        if ran and ran.returncode:
+            why = f"`{' '.join(self.trial)}` fails here"
+            return f"{why}: {ran.stderr.strip()}, {FORBIDDEN}" if ran.returncode == self.forbidding else why
         return None
 
+
+PODMAN = (sys.executable, str(HERE / "images" / "trial.py"))
 
 TOOLS = (
     Tool("go", "builds a Go program", ("go",), ("golang-go",)),
     Tool("oracle", "asks MLeap's JVM runtime", ("java",), ("openjdk-17-jre-headless",)),
     Tool("maven", "resolves jars with Maven", ("mvn",), ("maven",)),
     Tool("chromium", "drives a browser", ("chromium", "chromium-browser"), ("chromium", "fonts-dejavu-core")),
-    Tool("podman", "builds or runs images", ("podman",), ("podman", "buildah", "runc", "debootstrap")),
+    Tool("podman", "builds or runs images", ("podman",), ("podman", "buildah", "runc", "mmdebstrap"), PODMAN, 3),
     Tool("netns", "makes a network namespace", ("unshare",), ("util-linux", "iproute2"), ("unshare", "--net", "true")),
 )
 

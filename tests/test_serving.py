@@ -21,6 +21,7 @@ import pytest
 from werkzeug.test import Client
 
 from nacre.errors import NacreError, SetupError
+from nacre.handlers import KINDS
 from nacre.handlers.base import Handler, Setting
 from nacre.handlers.container import Container, body_limit, canonical
 from nacre.pipeline import ContainerDefinition, Pipeline
@@ -339,7 +340,7 @@ def test_the_sparkml_image_says_that_it_does_not_train(tmp_path):
     assert "does not train" in ran.stderr
 
 
-@pytest.mark.parametrize("kind", ["sparkml", "xgboost"])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != KIND])
 def test_images_declare_what_the_platform_asks(kind):
     text = (folder("containers") / kind / "Dockerfile").read_text()
     assert "LABEL com.amazonaws.sagemaker.capabilities.accept-bind-to-port=true" in text

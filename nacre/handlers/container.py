@@ -37,6 +37,9 @@ class Container:
             return cls(handler_type.load(model_dir, env), name, body_limit(handler_type, env))
         except NacreError as error:
             raise error.at(container=name) from error.__cause__
+        except OSError as error:  # a folder that this user may not read, a full disk
+            file = None if error.filename is None else str(error.filename)
+            raise SetupError(error.strerror or str(error), container=name, file=file) from error
 
     def check_size(self, size: int) -> None:
         """Refuse a body of more than the limit, in bytes."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from nacre.errors import NacreError, SetupError
 from nacre.handlers import KINDS, handler_class
 from nacre.handlers.container import SETTINGS as CONTAINER_SETTINGS
-from nacre.serving.settings import SETTINGS, ServerSettings, model_dir
+from nacre.serving.settings import SERVER, SETTINGS, ServerSettings, model_dir
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,7 +67,7 @@ def parser(argv: list[str]) -> ArgumentParser:
     found.add_argument("--host", help="address to listen on (default: loopback)")
     found.add_argument("--workers", type=int, metavar="N", help="worker processes")
     found.add_argument("--threads", type=int, metavar="N", help="threads a worker")
-    found.add_argument("--server", choices=SERVERS, default=SERVERS[0])
+    found.add_argument("--server", choices=SERVERS, help="what answers HTTP (default: gunicorn)")
     found.usage = f"{found.format_usage().removeprefix('usage: ').rstrip()} [-- PROGRAM ARGUMENT ...]"
     return found
 
@@ -92,7 +92,7 @@ def serve(
     host: str | None = None,
     workers: int | None = None,
     threads: int | None = None,
-    server: str = "gunicorn",
+    server: str | None = None,
     env: Mapping[str, str] | None = None,
     program: Sequence[str] = (),
 ) -> None:
@@ -108,12 +108,12 @@ def serve(
         got = " ".join(program)
         raise SetupError("only the command container runs a program", got=got, fix="nacre serve command -- PROGRAM")
     if not listens:
-        os.environ.setdefault(
-            "OMP_NUM_THREADS", "1"
-        )  # before numpy loads: its threads would fight the workers for CPUs
+        # Before numpy loads: its threads would fight the workers for CPUs
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
     env = os.environ if env is None else env
+    server = server or env.get(SERVER.name) or SERVERS[0]
     if server not in SERVERS:
-        raise SetupError("no such server", expected=" or ".join(SERVERS), got=server)
+        raise SetupError("no such server", expected=" or ".join(SERVERS), got=server, fix=f"See {SERVER.name}")
     settings = ServerSettings.read(env, host, port, workers, threads)
     scratch = Path(mkdtemp(prefix="nacre-"))
     owner = os.getpid()

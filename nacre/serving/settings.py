@@ -23,7 +23,8 @@ TIMEOUT = Setting(
 MODEL_DIR = Setting("SM_MODEL_DIR", None, "folder of the model; default: model/ in SAGEMAKER_BASE_DIR")
 BASE_DIR = Setting("SAGEMAKER_BASE_DIR", "/opt/ml", "base of the container's folders")
 HOST = Setting("NACRE_HOST", "127.0.0.1", "address to listen on; --host goes before it")
-SETTINGS = (PORT, WORKERS, TIMEOUT, MODEL_DIR, BASE_DIR, HOST)
+SERVER = Setting("NACRE_SERVER", "gunicorn", "gunicorn, or granian (the faster one); --server goes before it")
+SETTINGS = (PORT, WORKERS, TIMEOUT, MODEL_DIR, BASE_DIR, HOST, SERVER)
 
 THREADS = 4
 """Threads a worker: a long batch request must not hold up /ping."""
