@@ -68,13 +68,13 @@ SERVE = """\
 #!/bin/sh
 # What SageMaker runs in the {kind} image: `serve`. The model is in /opt/ml/model, the port in SAGEMAKER_BIND_TO_PORT.
 # exec, so that the server itself gets SIGTERM.
-exec python3 -m nacre serve {kind} --host 0.0.0.0 "$@"
+exec python -m nacre serve {kind} --host 0.0.0.0 "$@"
 """
 
 TRAIN = """\
 #!/bin/sh
 # What SageMaker runs in the {kind} image to train: channels, hyperparameters and output are under /opt/ml.
-exec python3 -m nacre train {kind} "$@"
+exec python -m nacre train {kind} "$@"
 """
 
 NO_TRAINING = """\
