@@ -9,13 +9,14 @@ from __future__ import annotations
 import argparse
 import hashlib
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from time import monotonic
 
 from nacre.handlers import KINDS
 from tests.images.base import base, folder, python_version
-from tests.images.podman import BUILD, RUN, call, image_name, inspect
+from tests.images.podman import BUILD, PODMAN, RUN, call, image_name, inspect
 from tests.shared import CHECKOUT
 
 CONTEXT = "nacre.context"
@@ -86,6 +87,8 @@ def build(kind: str, wheel: Path) -> str:
             f"--file={here}/containers/{kind}/Dockerfile",
         )
         call(*BUILD, *options, "--tag", name, here)
+        if known:
+            subprocess.run([*PODMAN, "rmi", known["Id"]], capture_output=True)  # unless somebody runs it
     shutil.rmtree(here)
     return name
 
