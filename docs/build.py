@@ -151,7 +151,7 @@ def errors() -> str:
     from json import loads
 
     parts = [ERRORS]
-    for path in sorted((HERE.parent / "tests" / "bad").glob("*.jsonl")):
+    for path in sorted((CHECKOUT / "tests" / "bad").glob("*.jsonl")):
         lines = [loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         rows = [[each["request"], str(each["status"] or "closed"), code(each["body"])] for each in lines]
         parts.append(f"## {path.stem}\n\n{table(['request', 'status', 'body'], rows)}")

@@ -85,7 +85,7 @@ def test_on_the_build_machine_it_is_a_failure(run: Run) -> None:
 
 def test_tools_are_looked_for_in_the_tests() -> None:
     assert in_use() & {tool.marker for tool in TOOLS} >= {"maven", "netns"}
-    assert "go" not in in_use()  # when a test needs it, another name that none does must stand here
+    assert "chromium" not in in_use()  # when a test needs it, another name that none does must stand here
 
 
 def test_what_to_install_is_said_with_a_bare_python(tmp_path: Path) -> None:
