@@ -267,6 +267,7 @@ WRONG: list[tuple[str, Any, dict[str, str], str]] = [
     (f"root/minmax.node/{MODEL}", attribute("max", {"type": "tensor", "double": [1.0], "shape": {"dimensions": 7}}), {"field": "max"}, "malformed tensor shape"),
     (f"root/minmax.node/{MODEL}", attribute("max", {"type": "tensor", "double": [1.0]}), {"field": "max", "node": "minmax"}, "differ in size"),
     (f"root/minmax.node/{MODEL}", attribute("max", {"type": "tensor", "double": "text"}), {"field": "max"}, "an array"),
+    (f"root/imputer.node/{MODEL}", attribute("surrogate_value", {"double": 1.0, "int": 2}), {"field": "surrogate_value"}, "expected items of one kind, got int and double"),
     (f"root/minmax.node/{MODEL}", attribute("min", {"type": "table"}), {"field": "min"}, "list or tensor"),
     (f"root/scaler.node/{MODEL}", attribute("mean", {"type": "tensor", "double": ["x"] * 7}), {"field": "mean"}, "expected double, got x"),
     (f"root/random_forest_regression_prediction.node/{MODEL}", attribute("num_features", {"long": -1}), {"field": "num_features"}, "absurd"),
@@ -281,6 +282,29 @@ def test_wrong_content(folder: Path, file: str, change: Any, where: dict[str, st
     error = refused(folder)
     assert said in str(error), str(error)
     assert {key: error.where.get(key) for key in where} == where, error.where
+
+
+TWICE = [
+    ("bundle.json", b'"name":', b'"name":"x","name":', "name"),
+    ("root/model.json", b'"op":', b'"op":"x","op":', "op"),
+    ("root/indexer.node/model.json", b'"handle_invalid":', b'"handle_invalid":{"string":"skip"},"handle_invalid":', "handle_invalid"),
+    ("root/indexer.node/node.json", b'"port":"input"', b'"port":"input","port":"input0"', "port"),
+    ("root/imputer.node/model.json", b'"double":', b'"double":1.0,"double":', "double"),
+    ("root/random_forest_regression_prediction.node/tree10/tree.json", b'"values":', b'"values":[7.0],"values":', "values"),
+]  # fmt: skip
+"""file, a key in it, the same with another of its name, that name."""
+
+
+@pytest.mark.parametrize(("file", "key", "keys", "name"), TWICE, ids=[each[0] for each in TWICE])
+def test_a_name_that_stands_twice(folder: Path, file: str, key: bytes, keys: bytes, name: str) -> None:
+    """Readers differ in which of the two they take: MLeap's the last."""
+    content = (folder / file).read_bytes()
+    assert key in content
+    (folder / file).write_bytes(content.replace(key, keys, 1))
+    error = refused(folder)
+    assert error.message == "a name stands twice in an object"
+    assert error.got == name
+    assert error.where["file"] == file
 
 
 def test_not_json(folder: Path) -> None:

@@ -90,7 +90,7 @@ FORMATS: dict[str, Format] = {"json": Json(), "protobuf": Protobuf()}
 def json_object(content: bytes) -> dict[str, Any]:
     """A JSON object of whole texts: half a surrogate pair, which JSON can spell, is text nowhere else."""
     try:
-        found = json.loads(content)
+        found = jsonvalues.load(content)
         if b"\\u" in content:
             json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:

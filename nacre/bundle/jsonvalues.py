@@ -25,6 +25,20 @@ _TYPE_NAMES = tuple(BASIC_TYPES.values())
 _DEFAULTS = (False, 0, 0.0, "", b"")
 
 
+def load(content: bytes) -> Any:
+    """JSON in which no object names a thing twice: readers differ in which of the two they take."""
+    return json.loads(content, object_pairs_hook=_once)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise BundleError("a name stands twice in an object", expected="each once", got=twice)
+    return found
+
+
 def decode(obj: Any, generation: Generation = NEWEST, depth: int = 0) -> Value:
     """A JSON object to a Value. Raises BundleError with expected and got, without a place."""
     if depth > DEPTH:
@@ -34,7 +48,10 @@ def decode(obj: Any, generation: Generation = NEWEST, depth: int = 0) -> Value:
     form = obj.get("type", "scalar")
     if form not in ("scalar", "list", "tensor"):
         raise BundleError("malformed attribute", expected='"type" of list or tensor', got=form)
-    tag = next((key for key in TAGS if key in obj), None)
+    tags = [key for key in TAGS if key in obj]
+    if len(tags) > 1:
+        raise BundleError("malformed attribute", expected="items of one kind", got=" and ".join(tags))
+    tag = tags[0] if tags else None
     if form == "scalar":
         return Value("scalar", tag, None if tag is None else _item(obj[tag], tag, generation, depth))
     data = [] if tag is None else obj[tag]

@@ -27,7 +27,9 @@ def decode(content: bytes, bounds: Bounds) -> Tree | None:
         if len(nodes) != len(lines):
             return None
         tree = _tree(nodes)
-        return tree if tree is not None and _plain(tree, bounds) else None
+        if tree is None or content.count(b'"') != _quotes(tree):  # more: a name that stands twice
+            return None
+        return tree if _plain(tree, bounds) else None
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
 
@@ -67,6 +69,12 @@ def _tree(nodes: Sequence[dict[str, Any]]) -> Tree | None:
 
 _KEYS = {"continuous": 3, "categorical": 5}
 """How many keys a split of each kind has; more say something that is not known here."""
+
+
+def _quotes(tree: Tree) -> int:
+    """How many quotes a file of this tree has: two for each name and each word."""
+    leaves = tree.feature.count(LEAF)
+    return 6 * leaves + 14 * (len(tree.feature) - leaves) + 4 * len(tree.categories)
 
 
 def _plain(tree: Tree, bounds: Bounds) -> bool:

@@ -5,13 +5,12 @@ JSON has no infinity: it stands as null, which alone is NaN, and beside it under
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from nacre.bundle import treefast
-from nacre.bundle.jsonvalues import dump
+from nacre.bundle.jsonvalues import dump, load
 from nacre.bundle.tree import LEAF, Bounds, ClusterTree, Tree, number
 from nacre.errors import BundleError
 
@@ -48,7 +47,7 @@ def _each_line(content: bytes, take: Callable[[Any], None]) -> None:
         if not line.strip():
             continue
         try:
-            take(json.loads(line))
+            take(load(line))
         except BundleError as error:
             raise error.at(field=f"line {count}") from error.__cause__
         except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
