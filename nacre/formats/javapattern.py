@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 LONGEST = 20_000
 """Characters of a pattern; a longer one is refused."""
+CLASSES = 1000
+"""Classes of characters beyond 8 bits, such as `.`: Python takes milliseconds for each when it compiles."""
 DEEPEST = 60
 """Groups inside groups; more would exhaust the stack of the parsers."""
 
@@ -46,7 +48,7 @@ class Translator:
         self.text = _unquoted(pattern)
         self.at = 0
         self.depth = 0
-        self.groups = 0
+        self.groups = self.classes = 0
         self.names: dict[str, int] = {}
         self.flags = {"i": False, "m": False, "s": False}
         self.run: tuple[Chars, bool] | None = None
@@ -111,7 +113,7 @@ class Translator:
         if c == "\\":
             return self._escape()
         if c == ".":
-            return "(?s:.)" if self.flags["s"] else sets.source(sets.complement(sets.LINE_ENDS))
+            return "(?s:.)" if self.flags["s"] else self._source(sets.complement(sets.LINE_ENDS))
         if c == "^":
             return f"(?:{LINE_START if self.flags['m'] else START})"
         if c == "$":
@@ -121,6 +123,9 @@ class Translator:
         return self._source(sets.chars(c))
 
     def _source(self, known: Chars) -> str:
+        self.classes += known[:1] != known and known[-1][1] > 255
+        if self.classes > CLASSES:
+            raise self._refused(f"more than {CLASSES} classes of characters")
         return sets.source(sets.any_case(known) if self.flags["i"] else known)
 
     def _group(self) -> str | None:

@@ -8,16 +8,17 @@ One difference is left: Java goes on after an empty match by half of a character
 broken halves (`?` in Spark); here the character stays whole.
 
 Python's engine backtracks, as Java's does: a pattern such as ``(a+)+$`` takes time exponential in the length of some
-texts, and nothing here stops it. A pattern is part of the artefact: take bundles with patterns from makers you trust.
+texts, and nothing stops it once it runs. `JavaRegex.slow` tells such a pattern before it does; see `slowpattern`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from nacre.formats.javapattern import PatternError, Translator
+from nacre.formats.slowpattern import slowness
 
 __all__ = ["JavaRegex", "PatternError", "compiled"]
 
@@ -38,6 +39,11 @@ class JavaRegex:
             self.compiled = re.compile(self.source)
         except (re.error, OverflowError, RecursionError) as error:
             raise PatternError(f"{error}") from None
+
+    @cached_property
+    def slow(self) -> str | None:
+        """Why some texts can hold it up for ever; None where none can."""
+        return slowness(self.source)
 
     def finds(self, text: str) -> bool:
         """Whether the pattern matches anywhere in a text."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -111,7 +112,8 @@ def table(known: Chars) -> np.ndarray:
 @stage
 class RegexTokenizer(TokenizerStage):
     """The pieces between the matches of a pattern, or the matches themselves. Patterns are Java's (17), translated for
-    Python; what cannot be translated exactly is refused. Both engines backtrack: a hostile pattern can take for ever.
+    Python; what cannot be translated exactly is refused, and what can take exponential time, such as `(a+)+$`, unless
+    `NACRE_ALLOW_SLOW_PATTERNS=true`: both engines backtrack.
     """
 
     op = "regex_tokenizer"
@@ -166,9 +168,17 @@ def _short(token: str, shortest: int) -> bool:
     return len(token) < shortest and len(token) + sum(c > "\uffff" for c in token) < shortest
 
 
+ALLOW_SLOW = "NACRE_ALLOW_SLOW_PATTERNS"
+
+
 def pattern_of(owner: Stage, field: str, pattern: str) -> JavaRegex:
-    """A pattern of a bundle, compiled. Raises BundleError."""
+    """A pattern of a bundle, compiled. Raises BundleError, also on one that some texts can hold up for ever."""
     try:
-        return compiled(pattern)
+        found = compiled(pattern)
     except PatternError as error:
         raise owner.bad("a pattern that cannot be run", field, "a pattern of java.util.regex", str(error)) from None
+    if found.slow is not None and os.environ.get(ALLOW_SLOW, "").lower() != "true":
+        slow = owner.bad("a pattern that some texts can hold up for ever", field, "none", f"{found.slow}: {pattern}")
+        slow.fix = f"Write it without, or set {ALLOW_SLOW}=true if pattern and texts come from those you trust"
+        raise slow
+    return found
