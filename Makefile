@@ -27,7 +27,7 @@ export SPARK_LOCAL_IP ?= 127.0.0.1
 
 INSTALLED_FROM := setup.py pyproject.toml constraints.txt
 
-.PHONY: help setup demo test images fuzz parity lint format docs bench wheel clean python bare jars
+.PHONY: help setup demo test images fuzz parity frameworks lint format docs bench wheel clean python bare jars
 
 help:  ## List the verbs
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-16s%s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ fuzz: bare $(VENV)/.installed-test  ## Spoil bundles at random, through the read
 
 parity: bare $(VENV)/.installed-test  ## Compare with another Spark: make parity SPARK=3.5.9 (ARGS="--sample" for one case an op)
 	@$(BIN)/python -m tests.parity.sweep --spark $(SPARK) $(ARGS)
+
+frameworks: python  ## The tests with PyTorch and TensorFlow, in an environment of their own (7 GB)
+	@"$(PYTHON)" -m tests.frameworks $(ARGS)
 
 lint: python $(VENV)/.installed-lint  ## Check style, types and layers
 	$(BIN)/ruff check

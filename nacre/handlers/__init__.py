@@ -55,6 +55,14 @@ KINDS: dict[str, Kind] = {
         trainer="nacre.train.script:main",
         training="Run a training script, as SageMaker runs it",
     ),
+    "pytorch": Kind(
+        "nacre.handlers.pytorch:PyTorch",
+        "PyTorch models: TorchScript, torch.export, or your script",
+        extras=("pytorch",),
+        images=("pytorch-inference", "pytorch-training"),
+        trainer="nacre.train.script:pytorch",
+        training="Run a training script with PyTorch",
+    ),
     "blazingtext": Kind(
         "nacre.handlers.blazingtext:BlazingText",
         "Text classification and word vectors, on fastText",
