@@ -177,7 +177,7 @@ def weights_only(path: Path, archive: zipfile.ZipFile, name: str) -> None:
 
     try:
         torch.load(io.BytesIO(archive.read(name)), weights_only=True)
-    except Exception as error:  # noqa: BLE001  whatever a pickle makes PyTorch raise
+    except Exception as error:
         raise refusal(path, f"{name} is no pickle of tensors alone", first_line(error)) from error
 
 
