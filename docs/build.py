@@ -14,8 +14,6 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dockerfiles import folders  # beside this program
-
 if TYPE_CHECKING:
     from nacre.handlers.base import Setting
     from nacre.stages import Stage
@@ -174,6 +172,8 @@ PAGES: dict[str, Callable[[], str]] = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    from dockerfiles import folders  # beside this program; what else is here is also imported from elsewhere
+
     parser = argparse.ArgumentParser(description="Write the derived pages of docs/ and the folders of containers/.")
     parser.add_argument("--check", action="store_true", help="write nothing; fail if a file is out of date")
     check = parser.parse_args(argv).check
