@@ -28,7 +28,7 @@ PORT = 8080
 """The port a container listens on unless told otherwise, as SageMaker prescribes."""
 DEMO = "demo"
 """The extra that `nacre demo` needs."""
-IMPORTED_AS = {"fasttext-numpy2": "fasttext", "pyyaml": "yaml", "xgboost-cpu": "xgboost"}
+IMPORTED_AS = {"fasttext-numpy2": "fasttext", "pyyaml": "yaml", "scikit-learn": "sklearn", "xgboost-cpu": "xgboost"}
 """Distributions whose module has another name."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import io
 import json
 import re
@@ -496,3 +497,56 @@ def test_scripts_in_a_chain(tmp_path: Path) -> None:
                 chain.invoke(body, "application/json" if body[:1] == b"[" else "text/csv")
             error = json.loads(caught.value.reply.body)["error"]
             assert (error["where"]["container"], said in error["message"]) == (name, True)
+
+
+def test_a_worker_that_hangs_or_dies_is_replaced(tmp_path: Path) -> None:
+    script = """
+        import os, time
+        def model_fn(d):
+            return 1
+        def transform_fn(model, data, content_type, accept):
+            if data == "hang":
+                time.sleep(60)
+            if data == "die":
+                os._exit(7)
+            return data
+    """
+    with serving("script", model(tmp_path, script), {"SAGEMAKER_MODEL_SERVER_TIMEOUT": "1"}) as call:
+        for body in (b"hang", b"die"):
+            with pytest.raises((http.client.HTTPException, ConnectionError)):
+                call(body)
+            assert call(b"again")[2] == b"again"
+    assert "nacre: the script took more than 1 s, its worker ends (SAGEMAKER_MODEL_SERVER_TIMEOUT)" in call.log
+
+
+def test_a_script_in_a_package(tmp_path: Path) -> None:
+    package = model(tmp_path, None) / "code" / "package"
+    package.mkdir()
+    (package / "inference.py").write_text("from . import near\n\ndef model_fn(d):\n    return near.model\n")
+    (package / "near.py").write_text("def model(rows):\n    return ['near']\n")
+    container = Container.load("script", tmp_path, {"SAGEMAKER_PROGRAM": "package/inference.py"})
+    assert container.invoke("\ufeff1,2".encode(), "text/csv", None).body == b'["near"]'
+
+
+def test_code_on_s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As SageMaker's SDK leaves it: sourcedir.tar.gz in a bucket."""
+    boto3 = pytest.importorskip("boto3")
+    server_module = pytest.importorskip("moto.server")
+    server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.setenv(name, "test")
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        packed = tmp_path / "sourcedir.tar.gz"
+        with tarfile.open(packed, "w:gz") as archive:
+            archive.add(model(tmp_path) / "code" / "inference.py", "inference.py")
+        boto3.client("s3").create_bucket(Bucket="code")
+        boto3.client("s3").upload_file(str(packed), "code", "a/sourcedir.tar.gz")
+        url = "s3://code/a/sourcedir.tar.gz"
+        container = Container.load("script", tmp_path / "bare", {"SAGEMAKER_SUBMIT_DIRECTORY": url})
+        assert container.invoke(b"1,2", "text/csv", None).body == b"[3.0]"
+    finally:
+        server.stop()

@@ -25,8 +25,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from nacre.errors import ModelError, NacreError, RequestError
 from nacre.handlers import script_formats as formats
 from nacre.handlers.base import Handler, Reply, Setting
+from nacre.handlers.container import positive
 from nacre.handlers.script_code import DIRECTORY, LOG_LEVEL, PROGRAM, Context, Hook, ScriptError, UserCode
 from nacre.handlers.script_folders import INSTALL
+from nacre.handlers.script_watch import TIMEOUT, Watch
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,7 +39,7 @@ DEFAULT_ACCEPT = Setting("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", formats.JSON, "
 TOGETHER = Setting(
     "NACRE_SCRIPT_THREADS", "false", "true: functions of the script may run for several requests of a worker at once"
 )
-SETTINGS = (PROGRAM, DIRECTORY, INSTALL, DEFAULT_ACCEPT, TOGETHER, LOG_LEVEL, COMPAT)
+SETTINGS = (PROGRAM, DIRECTORY, INSTALL, DEFAULT_ACCEPT, TOGETHER, TIMEOUT, LOG_LEVEL, COMPAT)
 
 
 class Raw(NamedTuple):
@@ -71,6 +73,7 @@ class Script(Handler):
         self.model: Any = None
         together = env.get(TOGETHER.name) == "true"
         self._lock: AbstractContextManager[Any] = nullcontext() if together else Lock()
+        self._watch = Watch(positive(TIMEOUT.name, env.get(TIMEOUT.name) or TIMEOUT.default or ""))
         self._request = local()
         self._encoders = formats.AWS_ENCODERS if self.compat else formats.ENCODERS
         own = code.hooks if code is not None else {}
@@ -143,7 +146,7 @@ class Script(Handler):
 
     def invoke(self, body: bytes, content_type: str | None, accept: str | None) -> Reply:
         """One request at a time: a script may keep state between its functions, as SageMaker's workers let it."""
-        with self._lock:
+        with self._lock, self._watch:
             self._request.context = Context(str(self.model_dir), content_type, accept)
             return super().invoke(body, content_type, accept)
 

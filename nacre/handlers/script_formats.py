@@ -49,7 +49,7 @@ def text_of(body: bytes, header: str) -> str:
     """The body as text, in the charset of its header, else UTF-8. Raises RequestError."""
     charset = media_type(header)[1].get("charset") or "utf-8"
     try:
-        return body.decode(charset)
+        return body.decode(charset).removeprefix("\ufeff")  # a byte order mark is no data
     except LookupError:
         raise RequestError("unknown charset", status=415, expected="utf-8", got=charset) from None
     except UnicodeDecodeError as error:
