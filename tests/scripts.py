@@ -84,13 +84,15 @@ class Server:
 
 
 @contextmanager
-def serving(kind: str, folder: Path, env: Mapping[str, str] | None = None, workers: int = 1) -> Iterator[Server]:
+def serving(
+    kind: str, folder: Path, env: Mapping[str, str] | None = None, workers: int = 1, server: str = "gunicorn"
+) -> Iterator[Server]:
     """`nacre serve KIND` as a process."""
     port = free_ports(1)[0]
-    more = ["--model", str(folder), "--port", str(port), "--workers", str(workers)]
+    more = ["--model", str(folder), "--port", str(port), "--workers", str(workers), "--server", server]
     command = [sys.executable, "-m", "nacre", "serve", kind, *more]
     process = subprocess.Popen(command, env=OURS | dict(env or {}), cwd="/", stderr=subprocess.PIPE, text=True)
-    server = Server(port)
+    found = Server(port)
     assert process.stderr is not None
     try:
         deadline = time.monotonic() + 30
@@ -98,10 +100,10 @@ def serving(kind: str, folder: Path, env: Mapping[str, str] | None = None, worke
             assert process.poll() is None, process.stderr.read()
             assert time.monotonic() < deadline
             time.sleep(0.02)
-        yield server
+        yield found
     finally:
         process.terminate()
-        server.log = process.communicate(timeout=30)[1]
+        found.log = process.communicate(timeout=30)[1]
     assert process.returncode == 0
 
 

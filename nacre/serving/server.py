@@ -227,6 +227,7 @@ def run_granian(app: ContainerApp, settings: ServerSettings) -> None:
         blocking_threads=settings.threads,
         log_level="warning",
         websockets=False,
+        respawn_failed_workers=True,  # one that dies twice within 5.5 s ends the server, as Granian has it
     )
     server.on_startup(lambda: announce(app, settings, port))
     server.serve(target_loader=lambda *_: warmed(app))
