@@ -67,7 +67,7 @@ class ScikitLearn(Script):
         data = fitting(data, model)
         try:
             return super().default_predict_fn(data, model)
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             if isinstance(error, AttributeError):  # not fitted: no fault of the request
                 raise
             raise RequestError("the model refuses these rows", got=f"{type(error).__name__}: {error}") from error
@@ -87,7 +87,9 @@ def fitting(data: Any, model: Any) -> Any:
                 raise SchemaError("columns are missing", expected=expected, got=got, field=str(missing[0]))
             return data[list(names)]
     wanted = getattr(model, "n_features_in_", None)
-    if wanted is not None and getattr(data, "ndim", 0) == 2 and data.shape[1] != wanted:
+    if wanted is not None and getattr(data, "ndim", 2) != 2:
+        raise SchemaError("another shape", expected="rows of values", got=f"{data.ndim} dimensions")
+    if wanted is not None and hasattr(data, "shape") and data.shape[1] != wanted:
         raise SchemaError("another number of columns", expected=f"{wanted} features", got=data.shape[1])
     if names is not None and isinstance(data, np.ndarray) and data.ndim == 2:
         return formats.data_frame(dict(zip(map(str, names), data.T, strict=True)))

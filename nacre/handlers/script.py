@@ -155,10 +155,12 @@ class Script(Handler):
         return getattr(self._request, "context", None) or Context(str(self.model_dir))
 
     def negotiate(self, content_type: str | None, accept: str | None) -> None:
-        """415 and 406 before anything is read, where the script leaves reading or writing to us."""
-        if self.transform_fn is not None:
+        """415, then 406, before anything is read, where the types are ours. A kind that reads others says 415 when it
+        decodes, and 406 must not come before that."""
+        others = type(self).default_input_fn is not Script.default_input_fn
+        if self.transform_fn is not None or (others and not self.owns("input_fn")):
             return
-        if not self.owns("input_fn") and type(self).default_input_fn is Script.default_input_fn:
+        if not self.owns("input_fn"):
             formats.check_readable(content_type or self.default_content_type)
         if not self.owns("output_fn") and type(self).default_output_fn is Script.default_output_fn:
             formats.chosen(self.accepted(accept), self.default_accept)

@@ -235,7 +235,8 @@ def log_trace(error: BaseException) -> None:
 
 
 def is_ours(frame: FrameType) -> bool:
-    return frame.f_code.co_filename in (__file__, importlib.util.__file__) or "importlib" in frame.f_code.co_filename
+    file = Path(frame.f_code.co_filename)
+    return file.parent == Path(__file__).parent or "importlib" in str(file)
 
 
 def place(error: BaseException, folder: Path) -> str | None:
@@ -255,5 +256,8 @@ def place_of(function: Callable[..., Any], folder: Path) -> str:
 
 
 def inside(file: str, folder: Path) -> str:
-    """A file by its name inside the folder of the code."""
-    return str(Path(file).relative_to(folder)) if Path(file).is_relative_to(folder) else file
+    """A file by its name inside the folder of the code, or inside that of its package."""
+    for root in [str(folder), *sorted(filter(None, sys.path), key=len, reverse=True)]:
+        if Path(file).is_relative_to(root):
+            return str(Path(file).relative_to(root))
+    return file
