@@ -55,6 +55,10 @@ class ScikitLearn(Script):
             raise ModelError("several models", expected="one", got=names, file=str(model_dir))
         return unpickled(found[0])
 
+    def warm(self) -> None:
+        if isinstance(self.model, BundleModel):
+            self.model.model.warm()
+
     def default_input_fn(self, body: str | bytes, content_type: str) -> Any:
         """Texts as float32, as AWS has it; a bundle takes float64 and texts."""
         data = super().default_input_fn(body, content_type)
