@@ -16,7 +16,7 @@ import pytest
 
 from nacre import booster
 from nacre.cli import main as nacre_command
-from nacre.errors import NacreError, SetupError, UnsupportedError
+from nacre.errors import NacreError, SetupError
 from nacre.train import xgboost as training
 from nacre.train.hyperparameters import ABALONE, HYPERPARAMETERS, METRICS, OBJECTIVES, library_parameters, validated
 from nacre.train.rows import read
@@ -273,11 +273,16 @@ def test_what_one_value_asks_of_another() -> None:
         ({"objective": "multi:softmax"}, "num_class"),
         ({"eval_metric": "auc"}, "auc"),
         ({"eval_metric": "aft-nloglik"}, "aft"),
+        ({"_tuning_objective_metric": "validation:auc"}, "auc"),
+        ({"monotone_constraints": "(1)"}, "monotone_constraints can be used only when .* either 'exact' or 'hist'"),
+        ({"interaction_constraints": "[[0, 1]]"}, "either 'exact', 'hist' or 'approx'"),
+        ({"booster": "gblinear", "updater": "prune"}, "Linear updater should be one of"),
+        ({"process_type": "update", "updater": "grow_colmaker"}, "process_type 'update' can only be used with"),
+        ({"updater": "shotgun"}, "a tree booster with a linear updater"),
+        ({"updater": "grow_colmaker,grow_histmaker"}, "Only one tree grow plugin"),
     ):
         with pytest.raises(SetupError, match=match):
             validated({"num_round": 1, **settings})
-    with pytest.raises(UnsupportedError, match="_kfold"):
-        validated({"num_round": 1, "_kfold": 5})
 
 
 def test_aliases_and_what_the_library_gets() -> None:

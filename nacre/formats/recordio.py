@@ -46,16 +46,18 @@ class BrokenError(Exception):
     """Bytes that are no protobuf message; :func:`read` turns it into a RowError with the record's number."""
 
 
-def read(data: bytes, name: str = "values") -> list[Tensor]:
-    """The feature tensor `name` of every record. Raises RowError naming the record, counted from 1."""
+def read(data: bytes, name: str = "values", part: int = FEATURES) -> list[Tensor]:
+    """The tensor `name` of every record's features, or of another `part` of it. Raises RowError naming the record,
+    counted from 1."""
     found = []
     for number, record in enumerate(records(data), 1):
         try:
-            tensor = features(record).get(name)
+            tensor = features(record, part).get(name)
         except (BrokenError, ValueError, struct.error) as error:
             raise RowError("broken record", expected="a protobuf Record", got=str(error), row=number) from None
         if tensor is None:
-            raise RowError("a record without features", expected=f"features[{name!r}]", got="none", row=number)
+            what = "features" if part == FEATURES else "label"
+            raise RowError(f"a record without {what}", expected=f"{what}[{name!r}]", got="none", row=number)
         found.append(tensor)
     return found
 
@@ -76,11 +78,11 @@ def records(data: bytes) -> Iterator[bytes]:
         number += 1
 
 
-def features(record: bytes) -> dict[str, Tensor]:
-    """The features map of one Record message."""
+def features(record: bytes, wanted: int = FEATURES) -> dict[str, Tensor]:
+    """The features map of one Record message, or its label map."""
     found = {}
     for field, kind, value in fields(record):
-        if field == FEATURES and kind == BYTES:
+        if field == wanted and kind == BYTES:
             name, tensor = "", None
             for key, _, part in fields(_bytes(value)):
                 if key == MAP_KEY:

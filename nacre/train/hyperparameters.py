@@ -11,7 +11,8 @@ import json
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from nacre.errors import SetupError, UnsupportedError
+from nacre.errors import SetupError
+from nacre.train.metrics import ADDED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +29,7 @@ OBJECTIVES = (
         "survival:cox",
     ),
 )
-METRICS = (
+LIBRARY_METRICS = (
     *(
         "aft-nloglik",
         "auc",
@@ -45,11 +46,18 @@ METRICS = (
     "tweedie-nloglik",
 )
 """Metrics of the library. `error@t`, `ndcg@n` and `map@n` take a number too."""
+METRICS = (*LIBRARY_METRICS, *ADDED)
+"""With those that the container adds."""
+TUNED = tuple(f"{prefix}{metric}" for prefix in ("validation:", "train:", "") for metric in METRICS)
+"""As tuning jobs name their objective, or bare."""
 WITH_NUMBER = ("error", "ndcg", "map")
 UPDATERS = (
-    *("grow_colmaker", "distcol", "grow_histmaker", "grow_skmaker", "grow_quantile_histmaker"),
+    *("grow_colmaker", "distcol", "grow_histmaker", "grow_local_histmaker", "grow_skmaker", "grow_quantile_histmaker"),
     *("sync", "refresh", "prune", "shotgun", "coord_descent"),
 )
+LINEAR_UPDATERS = ("shotgun", "coord_descent")
+CONSTRAINED = {"monotone_constraints": ("exact", "hist"), "interaction_constraints": ("exact", "hist", "approx")}
+"""Hyperparameter -> tree methods that have it; the container wants them named."""
 TREE_METHODS = ("auto", "exact", "approx", "hist", "gpu_hist")
 
 
@@ -64,8 +72,7 @@ class Hyperparameter(NamedTuple):
     below: bool = False
     choices: tuple[str, ...] = ()
     use: str = "library"
-    """library: passed on; ours: read here; ignored: accepted for SageMaker's sake, XGBoost 3 knows it no more;
-    unsupported: refused, naming it."""
+    """library: passed on; ours: read here; ignored: accepted for SageMaker's sake, XGBoost 3 knows it no more."""
 
     def expected(self) -> str:
         if self.choices:
@@ -157,13 +164,13 @@ HYPERPARAMETERS: dict[str, Hyperparameter] = {
     "objective": choice(*OBJECTIVES),
     "num_class": whole(2),
     "base_score": number(0),
-    "_kfold": whole(2, use="unsupported"),
-    "_num_cv_round": whole(1, use="unsupported"),
-    "_tuning_objective_metric": choice(*METRICS, use="ours"),
-    "eval_metric": Hyperparameter("list", choices=METRICS),
+    "_kfold": whole(2, use="ours"),
+    "_num_cv_round": whole(1, use="ours"),
+    "_tuning_objective_metric": choice(*TUNED, use="ours"),
+    "eval_metric": Hyperparameter("list", choices=METRICS, use="ours"),
     "seed": number(-(2**31), 2**31 - 1)._replace(kind="int", above=True, below=True),
     "num_parallel_tree": whole(1),
-    "save_model_on_termination": choice(*TRUTH, use="ignored"),
+    "save_model_on_termination": choice(*TRUTH, use="ours"),
     "aft_loss_distribution": choice("normal", "logistic", "extreme"),
     "aft_loss_distribution_scale": number(0),
     "deterministic_histogram": choice(*TRUTH, use="ignored"),
@@ -189,7 +196,7 @@ ABALONE: dict[str, Any] = {
 
 
 def validated(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Names and values checked as SageMaker's container checks them. Raises SetupError or UnsupportedError."""
+    """Names and values checked as SageMaker's container checks them. Raises SetupError."""
     found: dict[str, Any] = {}
     for spelled, value in given.items():
         name = ALIASES.get(spelled, spelled)
@@ -198,8 +205,6 @@ def validated(given: Mapping[str, Any]) -> dict[str, Any]:
             fix = f"Did you mean {close[0]}?" if close else None
             raise SetupError(f"Extraneous hyperparameter found: {spelled}", fix=fix)
         known = HYPERPARAMETERS[name]
-        if known.use == "unsupported":
-            raise UnsupportedError(f"hyperparameter {spelled} is not supported", got=value)
         try:
             parsed = known.parse(value)
         except (ValueError, TypeError):
@@ -218,12 +223,38 @@ def check_together(found: Mapping[str, Any]) -> None:
     objective = found.get("objective", "reg:squarederror")
     if objective.startswith("multi:") and "num_class" not in found:
         raise SetupError("Require input for parameter 'num_class' for multi-classification", expected="num_class")
-    metrics = found.get("eval_metric", [])
+    metrics = [*found.get("eval_metric", []), *tuning_metrics(found)]
     if "auc" in metrics and not objective.startswith(("binary:", "rank:")):
         raise SetupError("Metric 'auc' can only be applied for classification and ranking problems.", got=objective)
     if "aft-nloglik" in metrics and objective != "survival:aft":
         message = "Metric 'aft-nloglik' can only be applied for 'survival:aft' objective."
         raise SetupError(message, got=objective)
+    method = found.get("tree_method")
+    for name, methods in CONSTRAINED.items():
+        if name in found and method not in methods:
+            words = " or ".join([", ".join(f"'{each}'" for each in methods[:-1]), f"'{methods[-1]}'"])
+            message = f"{name} can be used only when the tree_method parameter is set to either {words}"
+            raise SetupError(message, expected="tree_method", got=method or "none")
+    check_updaters(found)
+
+
+def check_updaters(found: Mapping[str, Any]) -> None:
+    """Which updaters a booster takes, in the container's words."""
+    updaters = found.get("updater")
+    if not updaters:
+        return
+    got = ", ".join(updaters)
+    if found.get("booster") == "gblinear":
+        if len(updaters) != 1 or updaters[0] not in LINEAR_UPDATERS:
+            options = ", ".join(f"'{each}'" for each in LINEAR_UPDATERS)
+            raise SetupError(f"Linear updater should be one of these options: {options}", got=got)
+    elif found.get("process_type") == "update":
+        if not set(updaters) <= {"refresh", "prune"}:
+            raise SetupError("process_type 'update' can only be used with updater 'refresh' and 'prune'", got=got)
+    elif set(updaters) & set(LINEAR_UPDATERS):
+        raise SetupError("a tree booster with a linear updater", expected="an updater of trees", got=got)
+    elif len([each for each in updaters if each.startswith("grow") or each == "distcol"]) > 1:
+        raise SetupError("Only one tree grow plugin can be selected", expected="one that grows trees", got=got)
 
 
 def library_parameters(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -231,7 +262,25 @@ def library_parameters(found: Mapping[str, Any]) -> dict[str, Any]:
     passed = {name: value for name, value in found.items() if HYPERPARAMETERS[name].use == "library"}
     if "updater" in passed:
         passed["updater"] = ",".join(passed["updater"])
-    tuning = found.get("_tuning_objective_metric")
-    if tuning:  # last, because early stopping looks at the last
-        passed["eval_metric"] = [metric for metric in passed.get("eval_metric", []) if metric != tuning] + [tuning]
+    if native := metrics_of(found)[0]:
+        passed["eval_metric"] = native
     return passed
+
+
+def tuning_metrics(found: Mapping[str, Any]) -> list[str]:
+    told = found.get("_tuning_objective_metric")
+    return [] if told is None else str(told).rpartition(":")[2].split(",")
+
+
+def metrics_of(found: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Metrics that the library measures, and those that are ours; the container sorts them where a tuning job adds
+    its own."""
+    given, tuning = list(found.get("eval_metric", [])), tuning_metrics(found)
+    wanted = sorted({*given, *tuning}) if given and tuning else given or tuning
+    return [each for each in wanted if each not in ADDED], [each for each in wanted if each in ADDED]
+
+
+def watched_metric(found: Mapping[str, Any]) -> str | None:
+    """What early stopping looks at: the tuning job's metric, else the last one asked for; None: the library's last."""
+    asked = tuning_metrics(found) or list(found.get("eval_metric", []))
+    return asked[-1] if asked else None

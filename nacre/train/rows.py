@@ -1,17 +1,19 @@
-"""Training data: CSV (label first, no header) or Parquet, a file or a folder, to numpy."""
+"""Training data: CSV (label first, no header), libsvm, Parquet or recordio-protobuf, a file or a folder, to numpy."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nacre.errors import NacreError, RequestError, RowError, SchemaError
+from nacre.train import sparse
+from nacre.train.table import Rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import pyarrow as pa
 
@@ -21,50 +23,72 @@ MAX_DEPTH = 3
 MISSING = ("", "nan", "NaN", "NAN", "null", "NULL", "NA")
 
 
-class Rows(NamedTuple):
-    """float32: features (rows, columns) with NaN for missing, label (rows,), weight (rows,) or None."""
-
-    features: np.ndarray
-    label: np.ndarray
-    weight: np.ndarray | None = None
-
-
-def read(path: Path, *, weights: bool = False, label: str | None = None, features: str = "features") -> Rows:
-    """All rows of a file, or of a folder's files in order of name.
+def read(
+    path: Path,
+    *,
+    kind: str | None = None,
+    weights: bool = False,
+    label: str | None = None,
+    features: str = "features",
+    base: str = "auto",
+) -> Rows:
+    """All rows of a file, or of a folder's files in order of name. `kind`: one of FILE_KINDS; None: the files say.
 
     CSV: label first, with `weights` a weight second, then the features; no header. Parquet: the vector column
     `features` and the column `label` (default: "label", else the first column of numbers); without such a vector
-    column the label is first, and all others are features. Raises RequestError, SchemaError or RowError naming file,
-    row and field.
+    column the label is first, and all others are features. `base`: number of libsvm's first feature. Raises
+    RequestError, SchemaError or RowError naming file, row and field.
     """
     files = data_files(path)
-    kinds = {is_parquet(file) for file in files}
+    kind = kind or one_kind(files, path)
+    base = sparse.libsvm_base(files) if kind == "libsvm" and base == "auto" else base
+    readers: dict[str, Callable[[Path], Rows]] = {
+        "csv": lambda file: _read_csv(file, weights),
+        "parquet": lambda file: _named(file, weights, label, features),
+        "libsvm": lambda file: sparse.read_libsvm(file, base),
+        "recordio-protobuf": sparse.read_recordio,
+    }
+    parts = [readers[kind](file) for file in files]
+    if isinstance(parts[0].features, np.ndarray):
+        check_widths(files, parts)
+    rows = joined(parts)
+    if not len(rows.label):
+        raise RequestError("no rows", expected="one row or more", got="none", file=str(path))
+    return rows
+
+
+def one_kind(files: Sequence[Path], path: Path) -> str:
+    kinds = {sparse.kind_of(file) for file in files}
     if len(kinds) > 1:
         got = ", ".join(sorted({file.parent.name for file in files}))
         fix = "Name the folder of one of them"
-        raise RequestError(
-            "files of two formats", expected="CSV or Parquet", got=f"both, in {got}", file=str(path), fix=fix
-        )
-    parquet = kinds.pop()
-    parts = [_named(file, weights, label, features) if parquet else _read_csv(file, weights) for file in files]
+        expected = " or ".join(word.replace("csv", "CSV").replace("parquet", "Parquet") for word in sorted(kinds))
+        raise RequestError("files of two formats", expected=expected, got=f"both, in {got}", file=str(path), fix=fix)
+    return kinds.pop()
+
+
+def check_widths(files: Sequence[Path], parts: Sequence[Rows]) -> None:
     for file, part in zip(files, parts, strict=True):
         if part.features.shape[1] != parts[0].features.shape[1]:
             wanted, got_columns = parts[0].features.shape[1], part.features.shape[1]
             raise SchemaError(
                 "files of different width", expected=f"{wanted} features", got=got_columns, file=str(file)
             )
-    rows = _joined(parts)
-    if not len(rows.label):
-        raise RequestError("no rows", expected="one row or more", got="none", file=str(path))
-    return rows
 
 
-def _joined(parts: Sequence[Rows]) -> Rows:
-    weights = [part.weight for part in parts if part.weight is not None]
+def joined(parts: Sequence[Rows]) -> Rows:
+    """One below the other; rows of parts without weights count 1."""
+    weights = None
+    if any(part.weight is not None for part in parts):
+        weights = np.concatenate(
+            [np.ones(len(part.label), np.float32) if part.weight is None else part.weight for part in parts]
+        )
+    queries = [part.query for part in parts if part.query is not None]
     return Rows(
-        np.concatenate([part.features for part in parts]),
+        sparse.joined([part.features for part in parts]),
         np.concatenate([part.label for part in parts]),
-        np.concatenate(weights) if weights else None,
+        weights,
+        np.concatenate(queries) if len(queries) == len(parts) else None,
     )
 
 
@@ -85,11 +109,6 @@ def data_files(path: Path, expected: str = "CSV or Parquet") -> list[Path]:
 
 def _is_data(path: Path) -> bool:
     return len(path.parts) <= MAX_DEPTH + 1 and not any(part[0] in "._" for part in path.parts)
-
-
-def is_parquet(file: Path) -> bool:
-    with file.open("rb") as opened:
-        return opened.read(4) == b"PAR1"
 
 
 def _read_csv(file: Path, weights: bool) -> Rows:

@@ -7,24 +7,33 @@ from __future__ import annotations
 
 import argparse
 import gzip
-import json
 import os
+import signal
 import tarfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from nacre.errors import NacreError, SetupError
 from nacre.store import local_path
 from nacre.train import script
-from nacre.train.hyperparameters import ABALONE, HYPERPARAMETERS, library_parameters, validated
-from nacre.train.rows import Rows, read
+from nacre.train.boosting import MODEL, Boosted, Job, boosted
+from nacre.train.channels import TRAIN, VALIDATION, Channel, channels, checkpoint_folder
+from nacre.train.checkpoints import StoppedError, replace
+from nacre.train.environment import Folders, read_json
+from nacre.train.hyperparameters import ABALONE, HYPERPARAMETERS, validated
+from nacre.train.rows import data_files, one_kind, read
+from nacre.train.sparse import libsvm_base, widened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-MODEL = "xgboost-model"
-"""The model's file name inside the archive, without suffix, holding UBJSON."""
+    from nacre.train.table import Rows
+
+__all__ = ["MODEL", "Trained", "fit", "main", "parser", "train"]
 
 
 @dataclass(frozen=True)
@@ -45,121 +54,87 @@ def train(
     label: str | None = None,
     features: str = "features",
     log: Callable[[str], object] = print,
+    checkpoints: str | Path | None = None,
 ) -> Trained:
-    """Train on a file or folder of CSV or Parquet, and write `output`/model.tar.gz.
+    """Train on a file or folder of CSV, libsvm, Parquet or recordio-protobuf, and write `output`/model.tar.gz.
 
     `hyperparameters` are SageMaker's, as numbers or text. `log` gets one line a round,
     ``[n]\\ttrain-rmse:v\\tvalidation-rmse:v``. Raises SetupError, RequestError, SchemaError or RowError; nothing is
-    left under the final name then.
+    left under the final name then. Rounds found in `checkpoints` are not trained again.
     """
-    raw, trained = fit(train_path, hyperparameters, validation, label=label, features=features, log=log)
+    kept = None if checkpoints is None else local_path(str(checkpoints))
+    done = fit(train_path, hyperparameters, validation, label=label, features=features, log=log, checkpoints=kept)
     target = local_path(str(output)) / "model.tar.gz"
-    write_archive(target, raw)
-    return trained(target)
+    write_archive(target, done.models)
+    for name, text in done.files.items():
+        replace(target.with_name(name), text.encode())
+    return Trained(target, done.rounds, done.metrics)
 
 
 def fit(
-    train_path: str | Path,
+    train_path: str | Path | Channel,
     hyperparameters: Mapping[str, Any],
-    validation: str | Path | None,
+    validation: str | Path | Channel | None,
     *,
     label: str | None = None,
     features: str = "features",
-    log: Callable[[str], object] = print,
-) -> tuple[bytes, Callable[[Path], Trained]]:
-    """The model as UBJSON, and what to report once it is written."""
+    **job: Any,
+) -> Boosted:
+    """The models and what to report of them; `job` are further fields of a Job."""
     settings = validated(hyperparameters)
-    weights = bool(settings.get("csv_weights"))
-    data = {"train": read(local_path(str(train_path)), weights=weights, label=label, features=features)}
-    if validation is not None:
-        data["validation"] = read(local_path(str(validation)), weights=weights, label=label, features=features)
-        check_width(data["train"], data["validation"], str(validation))
-    booster, history = boosted(settings, data, log)
-    rounds = booster.num_boosted_rounds()
-    metrics = {f"{name}-{metric}": values[rounds - 1] for name, of in history.items() for metric, values in of.items()}
-    return bytes(booster.save_raw("ubj")), lambda path: Trained(path, rounds, metrics)
+    given = {"train": train_path} | ({} if validation is None else {"validation": validation})
+    sources = {
+        name: each if isinstance(each, Channel) else Channel(local_path(str(each)), None)
+        for name, each in given.items()
+    }
+    known = Job(settings, **job)
+    base = "0" if known.compat else "auto"  # the container trains on libsvm counted from 0, whatever it serves
+    return boosted(known, read_all(sources, settings, label, features, base))
 
 
-def check_width(rows: Rows, other: Rows, path: str) -> None:
+def read_all(
+    sources: Mapping[str, Channel], settings: Mapping[str, Any], label: str | None, features: str, base: str
+) -> dict[str, Rows]:
+    """The rows of each channel, all of one width; csv_weights counts for training data only, as in the container."""
+    data: dict[str, Rows] = {}
+    for name, (path, told) in sources.items():
+        weights = name == "train" and bool(settings.get("csv_weights"))
+        kind = told or one_kind(data_files(path), path)
+        if kind == "libsvm" and base == "auto":  # validation data may lack the first feature
+            base = libsvm_base(data_files(path))
+        data[name] = read(path, kind=kind, weights=weights, label=label, features=features, base=base)
+    if "validation" in data:
+        check_width(data, str(sources["validation"].path))
+    return data
+
+
+def check_width(data: dict[str, Rows], path: str) -> None:
+    """Sparse data of another width are widened: what no row names is missing."""
+    rows, other = data["train"], data["validation"]
     expected, got = rows.features.shape[1], other.features.shape[1]
-    if expected != got:
+    if expected == got:
+        return
+    if isinstance(rows.features, np.ndarray) or isinstance(other.features, np.ndarray):
         raise SetupError("validation data of another width", expected=f"{expected} features", got=got, file=path)
+    for each in (rows, other):
+        widened(each.features, max(expected, got))
 
 
-def boosted(settings: Mapping[str, Any], data: Mapping[str, Rows], log: Callable[[str], object]) -> tuple[Any, Any]:
-    """Run the library: the booster, and the metrics of each round."""
-    os.environ.setdefault(
-        "OMP_WAIT_POLICY", "PASSIVE"
-    )  # idle threads sleep: spinning costs a hundredfold on busy cores
-    try:
-        import xgboost
-    except ModuleNotFoundError:
-        raise SetupError("the package xgboost is not installed", fix="pip install 'nacre[xgboost]'") from None
-    parameters = {"verbosity": 1, **library_parameters(settings)}
-    matrices = {name: matrix(xgboost, rows) for name, rows in data.items()}
-    history: dict[str, dict[str, list[float]]] = {}
-    try:
-        booster = xgboost.train(
-            parameters,
-            matrices["train"],
-            settings["num_round"],
-            evals=[(found, name) for name, found in matrices.items()],
-            evals_result=history,
-            verbose_eval=False,
-            callbacks=callbacks(xgboost, settings, "validation" in data, log),
-        )
-    except xgboost.core.XGBoostError as error:
-        raise SetupError("XGBoost refuses to train", got=first_line(str(error))) from None
-    return booster, history
-
-
-def first_line(text: str) -> str:
-    """The sentence of a library error, without time, source line and stack."""
-    line = text.strip().splitlines()[0]
-    return line.split(": ", 2)[-1] if line.startswith("[") else line
-
-
-def matrix(xgboost: Any, rows: Rows) -> Any:
-    return xgboost.DMatrix(rows.features, label=rows.label, weight=rows.weight)
-
-
-def callbacks(xgboost: Any, settings: Mapping[str, Any], validation: bool, log: Callable[[str], object]) -> list[Any]:
-    """One that writes the lines AWS's metric patterns read, and early stopping where validation data are."""
-
-    class Log(xgboost.callback.TrainingCallback):  # type: ignore[misc]
-        def after_iteration(self, model: Any, epoch: int, evals_log: Mapping[str, Mapping[str, Any]]) -> bool:
-            fields = [
-                f"{name}-{metric}:{values[-1]:.5f}" for name, of in evals_log.items() for metric, values in of.items()
-            ]
-            log("\t".join([f"[{epoch}]", *fields]))
-            return False
-
-    found: list[Any] = [Log()]
-    rounds = settings.get("early_stopping_rounds")
-    if rounds and validation:
-        linear = settings.get("booster") == "gblinear"  # its rounds cannot be taken back
-        found.append(xgboost.callback.EarlyStopping(rounds=rounds, data_name="validation", save_best=not linear))
-    return found
-
-
-def write_archive(target: Path, raw: bytes) -> None:
-    """model.tar.gz with one file; the same model gives the same bytes. It gets its name only when it is complete."""
+def write_archive(target: Path, models: Mapping[str, bytes]) -> None:
+    """model.tar.gz with a file a model; the same models give the same bytes. It gets its name only when it is
+    complete."""
     import io
 
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
-    entry = tarfile.TarInfo(MODEL)
-    entry.size, entry.mode = len(raw), 0o644
-    try:
-        with (
-            partial.open("wb") as file,
-            gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed,
-            tarfile.open(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT) as archive,
-        ):
+    packed = io.BytesIO()
+    with (
+        gzip.GzipFile("", "wb", fileobj=packed, mtime=0) as compressed,
+        tarfile.open(fileobj=compressed, mode="w", format=tarfile.GNU_FORMAT) as archive,
+    ):
+        for name, raw in models.items():
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(raw), 0o644
             archive.addfile(entry, io.BytesIO(raw))
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+    replace(target, packed.getvalue())
 
 
 # The program
@@ -172,9 +147,10 @@ def parser() -> argparse.ArgumentParser:
         description="Train XGBoost as SageMaker's container does; writes model.tar.gz.",
         epilog="With --script FILE a script of yours trains instead: see `nacre train script --help`.",
     )
-    found.add_argument("--train", help="CSV (label first, no header) or Parquet: a file or a folder")
+    found.add_argument("--train", help="CSV (label first, no header), libsvm, Parquet or recordio-protobuf")
     found.add_argument("--validation", help="data for the metrics and for early stopping")
     found.add_argument("--output", help="folder for model.tar.gz")
+    found.add_argument("--checkpoints", help="folder for the newest rounds; training goes on from what is there")
     found.add_argument("--label", help="label column of Parquet data (default: label, else the first of numbers)")
     found.add_argument("--features", default="features", help="vector column of Parquet data (default %(default)s)")
     group = found.add_argument_group("hyperparameters", "SageMaker's; what is not given is AWS's Abalone sample's")
@@ -197,33 +173,63 @@ def main(argv: Sequence[str]) -> int:
     if args.train is None or args.output is None:
         arguments.error("--train and --output belong together")
     given = {name: value for name in HYPERPARAMETERS if (value := getattr(args, name, None)) is not None}
-    options = {"label": args.label, "features": args.features}
+    options = {"label": args.label, "features": args.features, "checkpoints": args.checkpoints}
     trained = train(args.train, args.output, {**ABALONE, **given}, args.validation, **options)
     print(f"{trained.rounds} rounds, {trained.model}")
     return 0
 
 
 def in_container(base: Path) -> int:
-    """`/opt/ml`: channels under input/data, hyperparameters.json, the model to model/, a failure to output/failure."""
+    """`/opt/ml`: channels under input/data, hyperparameters.json, the models to model/, a failure to output/failure.
+
+    With save_model_on_termination the model is in place after every round, and SIGTERM ends the job as done.
+    """
+    where = Folders(base)
     try:
-        channels = base / "input" / "data"
-        validation = channels / "validation"
-        raw, _ = fit(channels / "train", container_settings(base), validation if validation.is_dir() else None)
-        (base / "model").mkdir(parents=True, exist_ok=True)
-        (base / "model" / MODEL).write_bytes(raw)
-    except NacreError as error:
-        (base / "output").mkdir(parents=True, exist_ok=True)
-        (base / "output" / "failure").write_text(str(error)[:1024])
+        settings = container_settings(base)
+        compat = os.environ.get("NACRE_COMPAT") == "aws"
+        found = channels(where.data, where.config, compat)
+        keep = where.model if settings.get("save_model_on_termination") == "true" else None
+        with stopped_by_signal(keep is not None):
+            done = fit(
+                found[TRAIN],
+                settings,
+                found.get(VALIDATION),
+                checkpoints=checkpoint_folder(where.config, where.checkpoints),
+                keep=keep,
+                compat=compat,
+            )
+        for name, raw in done.models.items():
+            replace(where.model / name, raw)
+        for name, text in done.files.items():
+            replace(where.output_data / name, text.encode())
+    except StoppedError:
+        print("stopped: the model of the last round is in place", flush=True)
+    except Exception as error:
+        where.output.mkdir(parents=True, exist_ok=True)
+        text = str(error) if isinstance(error, NacreError) else f"AlgorithmError: {type(error).__name__}: {error}"
+        (where.output / "failure").write_text(text[:1024])
         raise
     return 0
 
 
-def container_settings(base: Path) -> dict[str, Any]:
-    file = base / "input" / "config" / "hyperparameters.json"
+@contextmanager
+def stopped_by_signal(wanted: bool) -> Iterator[None]:
+    """SIGTERM raises StoppedError inside, if wanted."""
+    if not wanted:
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        raise StoppedError
+
+    before = signal.signal(signal.SIGTERM, stop)
     try:
-        found = json.loads(file.read_text())
-    except (OSError, ValueError) as error:
-        raise SetupError("no hyperparameters", expected="a JSON object", got=str(error), file=str(file)) from None
-    if not isinstance(found, dict):
-        raise SetupError("no hyperparameters", expected="a JSON object", got=type(found).__name__, file=str(file))
-    return found
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def container_settings(base: Path) -> dict[str, Any]:
+    """The job's hyperparameters. Raises SetupError."""
+    return read_json(Folders(base).config / "hyperparameters.json")
