@@ -228,6 +228,8 @@ def test_an_own_predict_fn_gets_arrays_as_the_toolkit_gives_them(tmp_path: Path)
     script = SUMS + "\n    def predict_fn(data, model):\n        return list(data.shape)\n"
     call = loaded(tmp_path, script)
     assert [call(body).body for body in (b"1,2,3", b"1\n2", b"1,2\n3,4", b"5")] == [b"[3]", b"[2]", b"[2, 2]", b"[]"]
+    documents = (b"[1,2,3]", b"[[1,2,3]]", b"[[1],[2]]", b"5")
+    assert [call(body, "application/json").body for body in documents] == [b"[3]", b"[1, 3]", b"[2, 1]", b"[]"]
 
 
 FAILING = """

@@ -124,10 +124,11 @@ class Script(Handler):
         raise ModelError("the script has no model_fn", expected="model_fn(model_dir)", got="none", file=file, fix=fix)
 
     def default_input_fn(self, body: str | bytes, content_type: str) -> Any:
-        """Arrays are squeezed for a predict_fn of the script, which is written for that; see `script_formats`."""
-        data = formats.decode(body, content_type)
+        """Rows, as `script_formats` reads them; a predict_fn of the script, which is written for the toolkit, gets them
+        in its shapes."""
         if self.compat or self.owns("predict_fn"):
-            return data.squeeze() if hasattr(data, "ndim") and not hasattr(data, "columns") else data
+            return formats.as_toolkit(body, content_type)
+        data = formats.decode(body, content_type)
         return data.reshape(1, -1) if getattr(data, "ndim", 2) < 2 else data
 
     def default_predict_fn(self, data: Any, model: Any) -> Any:

@@ -205,6 +205,12 @@ def decode(body: str | bytes, content_type: str) -> Any:
     return DECODERS[name](body)
 
 
+def as_toolkit(body: str | bytes, content_type: str) -> Any:
+    """The same in the shapes of SageMaker's toolkit: CSV of one row or one column has one dimension."""
+    data = decode(body, content_type)
+    return data.squeeze() if media_type(content_type)[0] == CSV else data
+
+
 def check_readable(content_type: str) -> None:
     if media_type(content_type)[0] not in DECODERS:
         fix = "Send one of these, or write an input_fn that reads it"

@@ -42,11 +42,10 @@ class UnsupportedFormatError(Exception):
 
 
 def decode(obj: str | bytes, content_type: str) -> Any:
-    """A body as an array, squeezed as the toolkits squeeze it. Raises UnsupportedFormatError."""
+    """A body as an array, in the shapes of the toolkits. Raises UnsupportedFormatError."""
     if formats.media_type(content_type)[0] not in formats.DECODERS:
         raise UnsupportedFormatError(content_type)
-    data = formats.decode(obj, content_type)
-    return data.squeeze() if isinstance(data, np.ndarray) else data
+    return formats.as_toolkit(obj, content_type)
 
 
 def encode(array_like: Any, content_type: str) -> str | bytes:

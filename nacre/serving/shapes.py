@@ -82,7 +82,11 @@ def nginx(handler: Handler, error: HTTPException, request: Request, takes_json: 
     return canonical(handler, error, request, takes_json)
 
 
-SHAPES = {"sparkml": Shape(spring, trailing_slash=True, strict_accept=True), "xgboost": Shape(nginx)}
+SHAPES = {
+    "sparkml": Shape(spring, trailing_slash=True, strict_accept=True),
+    "xgboost": Shape(nginx),
+    "scikit-learn": Shape(nginx),
+}
 
 
 def shape_of(kind: str) -> Shape:
