@@ -28,6 +28,8 @@ SETTINGS = (PORT, WORKERS, TIMEOUT, MODEL_DIR, BASE_DIR, HOST, SERVER)
 
 THREADS = 4
 """Threads a worker: a long batch request must not hold up /ping."""
+GRACE = 25
+"""Seconds a worker may take to end: SageMaker kills 30 s after SIGTERM."""
 KEEPALIVE = 75
 """Seconds an idle connection stays: longer than any client of ours waits between two requests."""
 
@@ -73,7 +75,7 @@ class ServerSettings(NamedTuple):
             "worker_class": worker_class(),
             "threads": self.threads,
             "timeout": self.timeout,
-            "graceful_timeout": 25,  # SageMaker kills 30 s after SIGTERM
+            "graceful_timeout": GRACE,
             "keepalive": KEEPALIVE,
             "preload_app": True,
             "loglevel": "warning",
