@@ -17,8 +17,11 @@ from nacre.stages import REGISTRY
 from tests.fuzz.mutate import Files, mutated
 from tests.fuzz.seeds import seeds
 from tests.fuzz.target import ENDS, FaultError, tried
+from tests.parity.figures import between
+from tests.parity.sweep import ROOT
 from tests.plans import STRATEGIES
 
+PAGE = ROOT / "docs" / "bundles.md"
 MEMORY = 6 << 30
 """Address space of the whole run; a bundle that asks for more ends as a MemoryError, which is a fault."""
 
@@ -85,6 +88,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=0, help="other seeds are other bundles")
     parser.add_argument("--op", action="append", choices=sorted(REGISTRY), help="only this op; may be given again")
     parser.add_argument("--case", help="SEED:N, one case again, its fault raised")
+    parser.add_argument("--page", action="store_true", help="write the counts into docs/bundles.md")
     parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()) / "nacre-fuzz", help="where faults go")
     args = parser.parse_args(argv)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
@@ -95,7 +99,10 @@ def main(argv: list[str]) -> int:
         print(name, tried(files, chance))
         return 0
     tally = run(known, args.seed, range(1 << 62), args.seconds, args.keep)
-    print(f"{len(known)} bundles to start from, seed {args.seed}\n{tally.text()}")
+    told = f"{len(known)} bundles to start from, seed {args.seed}\n{tally.text()}"
+    print(told)
+    if args.page:
+        PAGE.write_text(between(PAGE.read_text(), "fuzz: written by make fuzz", f"```\n{told}\n```"))
     if tally.faults:
         print(f"their bundles are in {args.keep}; put them into tests/fuzz/corpus when they are cured")
     return bool(tally.faults)

@@ -25,6 +25,13 @@ def page(content: str, sweeps: Sequence[dict[str, Any]]) -> str:
     return f"{head}{BEGIN}{figures(sweeps)}{END}{rest.split(END)[1]}"
 
 
+def between(content: str, name: str, text: str) -> str:
+    """The page with a text between the marks of that name."""
+    begin, end = f"<!-- {name} -->\n", f"<!-- end of {name.partition(':')[0]} -->"
+    head, rest = content.split(begin)
+    return f"{head}{begin}\n{text}\n{end}{rest.split(end)[1]}"
+
+
 def figures(sweeps: Sequence[dict[str, Any]]) -> str:
     """A table of the sweeps, one of the ops, and the cases that a Spark could not run."""
     ops = sorted({op for sweep in sweeps for op in sweep["ops"]})
