@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from nacre.errors import NacreError, SetupError
 from nacre.handlers import KINDS, handler_class
 from nacre.handlers.container import SETTINGS as CONTAINER_SETTINGS
-from nacre.serving.settings import SERVER, SETTINGS, ServerSettings, model_dir
+from nacre.serving.settings import GRACE, SERVER, SETTINGS, ServerSettings, model_dir
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -227,6 +227,7 @@ def run_granian(app: ContainerApp, settings: ServerSettings) -> None:
         blocking_threads=settings.threads,
         log_level="warning",
         websockets=False,
+        workers_kill_timeout=GRACE,  # without it a worker told to stop before it listens to that is waited for in vain
         respawn_failed_workers=True,  # one that dies twice within 5.5 s ends the server, as Granian has it
     )
     server.on_startup(lambda: announce(app, settings, port))
