@@ -119,7 +119,9 @@ def ops() -> str:
 
 def settings() -> str:
     """The environment variables of the containers."""
+    from nacre.chain import rules
     from nacre.handlers import KINDS, container, handler_class
+    from nacre.serving import engine
     from nacre.serving import settings as server
 
     def part(title: str, declared: Sequence[Setting]) -> str:
@@ -127,6 +129,7 @@ def settings() -> str:
         return f"## {title}\n\n{table(['variable', 'default', 'meaning'], rows) if rows else 'None of its own.'}\n"
 
     parts = ["# Settings of a container\n", part("Every container", [*container.SETTINGS, *server.SETTINGS])]
+    parts.append(part("A chain", [*rules.SETTINGS, *engine.SETTINGS]))
     return "\n".join([*parts, *(part(kind, handler_class(kind).settings) for kind in KINDS)])
 
 

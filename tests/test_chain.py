@@ -133,6 +133,7 @@ def test_both_say_the_same_of_a_request_that_no_container_may_get(pair):
         (b"1", "text/\u20ac"),
         (b"1", "text/csv", None, "x" * 1025),
         (b"1", "text/csv", None, "a\r\nb"),
+        (b"1", "text/csv", None, "\u00e9"),
     ]:
         errors = []
         for chain in pair:
@@ -140,6 +141,13 @@ def test_both_say_the_same_of_a_request_that_no_container_may_get(pair):
                 chain.invoke(*request_)
             errors.append((str(caught.value), caught.value.status))
         assert errors[0] == errors[1]
+
+
+def test_limits_of_the_environment():
+    assert Limits.read({}) == Limits(6_291_456, 5_242_880)
+    assert Limits.read({"NACRE_CHAIN_CLIENT_BYTES": "100", "NACRE_CHAIN_BETWEEN_BYTES": "0"}) == Limits(100, None)
+    with pytest.raises(SetupError, match="NACRE_CHAIN_CLIENT_BYTES is not usable: expected a whole number"):
+        Limits.read({"NACRE_CHAIN_CLIENT_BYTES": "6 MB"})
 
 
 def test_the_limit_between_containers(tmp_path):
@@ -293,6 +301,24 @@ def test_a_kept_connection_that_was_closed_is_opened_again():
             for _ in range(3):
                 assert chain.invoke(b"1", "text/csv").body == b"ok"
                 time.sleep(0.05)  # until the other side has closed
+        thread.join()
+
+
+def test_an_answer_that_ends_early():
+    def serve(listener):
+        peer, _ = listener.accept()
+        with peer:
+            peer.recv(65536)
+            peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nok")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        with (
+            HttpChain({"c1": f"http://127.0.0.1:{listener.getsockname()[1]}"}) as chain,
+            pytest.raises(ContainerError, match=r"Received server error \(500\) from c1 and could not load the entire"),
+        ):
+            chain.invoke(b"1", "text/csv")
         thread.join()
 
 

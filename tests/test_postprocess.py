@@ -384,6 +384,7 @@ BAD = {
     "no field": ("input: {columns: {x: double}}\noutput: {columns: [y]}", "no such field", "output.columns.y"),
     "another type": ("input: {columns: {x: double}}\noutput: {columns: {x: string}}", "the field has another type", "output.columns.x.type"),
     "a check that does not fit": ("input: {columns: {x: {type: string, min: 1}}}\noutput: {columns: [x]}", "a check that a string cannot have", "input.columns.x.min"),
+    "a slow pattern": ("input: {columns: {x: {type: string, pattern: '(a+)+'}}}\noutput: {columns: [x]}", "a pattern that some texts can hold up", "input.columns.x.pattern"),
     "no pattern": ("input: {columns: {x: {type: string, pattern: '('}}}\noutput: {columns: [x]}", "not a regular expression", "input.columns.x.pattern"),
 }  # fmt: skip
 

@@ -7,7 +7,7 @@ least of the three (urllib3 is built on it).
 from __future__ import annotations
 
 from collections import deque
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, IncompleteRead
 from json import loads
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from nacre.chain.rules import (
     attributes_of,
     check_passed,
     checked,
+    cut_short,
     failed,
     timed,
 )
@@ -119,6 +120,8 @@ class Peer:
             return self._exchange("POST", "/invocations", body, headers, timeout)
         except TimeoutError as error:
             raise failed(self.name, Reply(TIMED_OUT.format(self.name).encode(), None, 0)) from error
+        except IncompleteRead as error:
+            raise cut_short(self.name) from error
         except (HTTPException, OSError) as error:
             text = NO_ANSWER.format(self.name, str(error) or type(error).__name__)
             raise failed(self.name, Reply(text.encode(), None, 0)) from error

@@ -8,21 +8,27 @@ get `*/*`; the client's custom attributes go to every container and the last non
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import perf_counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from nacre.errors import ContainerError, RequestError
-from nacre.handlers.container import canonical
-
-if TYPE_CHECKING:
-    from nacre.handlers.base import Reply
+from nacre.handlers.base import Reply, Setting
+from nacre.handlers.container import canonical, positive
 
 ANY = "*/*"
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 LONGEST_ATTRIBUTES = 1024
 HEADER_VALUE = re.compile("[\t\x20-\x7e\x80-\xff]*")
+
+CLIENT = Setting("NACRE_CHAIN_CLIENT_BYTES", "6291456", "largest body of a client, in bytes; 0: no limit")
+BETWEEN = Setting(
+    "NACRE_CHAIN_BETWEEN_BYTES",
+    "5242880",
+    "largest body that goes from one container to the next, in bytes; 0: no limit",
+)
+SETTINGS = (CLIENT, BETWEEN)
 
 Observe = Callable[[str, float], None]
 """Called after every container with its name and the seconds it took, also when it failed."""
@@ -33,6 +39,16 @@ class Limits(NamedTuple):
 
     client: int | None = 6_291_456
     between: int | None = 5 << 20
+
+    @classmethod
+    def read(cls, env: Mapping[str, str]) -> Limits:
+        """The limits that the environment sets; 0 is none. Raises SetupError."""
+        return cls(most_bytes(CLIENT, env), most_bytes(BETWEEN, env))
+
+
+def most_bytes(setting: Setting, env: Mapping[str, str]) -> int | None:
+    text = env.get(setting.name) or setting.default or ""
+    return None if text == "0" else positive(setting.name, text)
 
 
 LIMITS = Limits()
@@ -61,6 +77,10 @@ def checked(
     if custom_attributes is not None and len(custom_attributes) > LONGEST_ATTRIBUTES:
         got = f"{len(custom_attributes)} characters"
         raise RequestError("the custom attributes are too long", expected=f"at most {LONGEST_ATTRIBUTES}", got=got)
+    if custom_attributes is not None and not custom_attributes.isascii():
+        raise RequestError(
+            f"{CUSTOM_ATTRIBUTES} is not a header's value", expected="ASCII", got=repr(custom_attributes)
+        )
     return Headers(
         header("Content-Type", content_type),
         header("Accept", accept) or ANY,
@@ -96,6 +116,12 @@ def failed(name: str, reply: Reply) -> ContainerError:
     text = reply.body[:2048].decode("utf-8", "replace")
     message = f'Received {side} error ({reply.status}) from {name} with message "{text}"'
     return ContainerError(message, reply=reply, container=name)
+
+
+def cut_short(name: str) -> ContainerError:
+    """The error for an answer that ends early, in SageMaker's words."""
+    message = f"Received server error (500) from {name} and could not load the entire response body"
+    return ContainerError(message, reply=Reply(b"", None, 500), container=name)
 
 
 def check_passed(names: Sequence[str], reply: Reply, limits: Limits) -> None:

@@ -94,7 +94,11 @@ def with_column(schema: pa.Schema, field: pa.Field) -> pa.Schema:
 
 
 def spark_type(kind: pa.DataType) -> Any:
-    """An Arrow type as Spark's schema JSON has it: the basic types, and lists of them."""
+    """An Arrow type as Spark's schema JSON has it: the basic types, lists and structs of them."""
+    if pa.types.is_struct(kind):
+        fields = [kind.field(at) for at in range(kind.num_fields)]
+        named = [{"name": f.name, "type": spark_type(f.type), "nullable": True, "metadata": {}} for f in fields]
+        return {"type": "struct", "fields": named}
     if pa.types.is_list(kind):
         return {"type": "array", "elementType": spark_type(kind.value_type), "containsNull": True}
     return _SPARK_NAMES[kind]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from nacre.errors import ModelError, SetupError
+from nacre.formats.slowpattern import slowness
 from nacre.plan.types import BASES, INTEGERS
 
 FILE = "postprocess.yaml"
@@ -231,6 +232,9 @@ def check_pattern(pattern: str, where: str) -> None:
         re.compile(pattern)
     except (re.error, RecursionError, OverflowError) as error:
         refuse(where, "not a regular expression", "Python's re", f"{pattern}: {error}")
+    why = slowness(rf"(?:{pattern})\Z")  # a value has to match as a whole
+    if why is not None:
+        refuse(where, "a pattern that some texts can hold up for ever", "one without nested repetitions", why)
 
 
 def check_fits(column: Column, base: str, where: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -11,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nacre.chain import FusedChain, HttpChain, Limits, MixedChain
-from nacre.chain.rules import LIMITS, Observe
 from nacre.serving.processes import Command, serve_command, started
 
 if TYPE_CHECKING:
+    from nacre.chain import Observe
     from nacre.pipeline import Pipeline
 
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 def opened(
     pipeline: Pipeline,
     workdir: Path,
-    limits: Limits = LIMITS,
+    limits: Limits | None = None,
     observe: Observe | None = None,
     *,
     workers: int = 1,
@@ -32,9 +33,10 @@ def opened(
 ) -> Iterator[FusedChain | MixedChain]:
     """The chain of a pipeline, ready, and closed with its processes at the end.
 
-    `timeout`: seconds a request may take; `start_timeout`: seconds until all processes answer /ping. Raises NacreError
-    naming the container that cannot be loaded or does not start.
+    `limits`: those of the environment by default; `timeout`: seconds a request may take; `start_timeout`: seconds until
+    all processes answer /ping. Raises NacreError naming the container that cannot be loaded or does not start.
     """
+    limits = Limits.read(os.environ) if limits is None else limits
     alone = tuple(item for item in pipeline.containers if item.alone)
     if not alone:
         yield FusedChain.load(pipeline, workdir, limits, observe)
