@@ -400,7 +400,7 @@ def test_what_prediction_can_be_written(tmp_path: Path) -> None:
         KINDS = {
             "frame": pd.DataFrame({"a": [1, 2], "b": ["x", None]}), "sparse": csr_matrix([[0.0, 1.5]]),
             "float32": np.array([[0.1, 0.2]], np.float32), "texts": ["a,b", 'c"d'], "scalar": np.float64(2.5),
-            "nan": np.array([np.nan, np.inf]), "mappings": [{"p": 1, "q": [1, 2]}], "cube": np.zeros((1, 2, 2)),
+            "nan": np.array([np.nan, np.inf]), "mappings": [{"p": 1, "q": [1, 2]}], "cube": np.zeros((1, 2, 2)), "nothing": np.zeros((0, 2)),
         }
         def model_fn(d):
             return KINDS
@@ -420,6 +420,7 @@ def test_what_prediction_can_be_written(tmp_path: Path) -> None:
     }  # fmt: skip
     assert json.loads(call(b"frame", accept="application/json").body) == [{"a": 1, "b": "x"}, {"a": 2, "b": None}]
     assert call(b"nan", accept="application/json").body == b"[null, null]"
+    assert [call(b"nothing", accept=accept).body for accept in ("text/csv", "application/json")] == [b"", b"[]"]
     assert call(b"mappings", accept="application/jsonlines").body == b'{"p": 1, "q": [1, 2]}\n'
     for kind in ("frame", "mappings"):
         table = pq.read_table(io.BytesIO(call(kind.encode(), accept="application/x-parquet").body))

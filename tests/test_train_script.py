@@ -94,7 +94,9 @@ def test_what_a_script_finds(base: Path, tmp_path: Path, packed: bool) -> None:
         "SM_CHANNEL_EVAL-DATA": str(base / "input" / "data" / "eval-data"),
         "SM_NUM_CPUS": str(os.cpu_count()), "SM_NUM_GPUS": "0", "SM_CURRENT_HOST": "algo-2", "CURRENT_HOST": "algo-2",
         "SM_USER_ENTRY_POINT": "train.py", "SM_MODULE_NAME": "train", "SM_MODULE_DIR": str(folder),
-        "SM_FRAMEWORK_PARAMS": '{"_tuning_objective_metric":"auc","sagemaker_mpi_enabled":true}', "SM_LOG_LEVEL": "20",
+        "SM_FRAMEWORK_PARAMS": '{"sagemaker_mpi_enabled":true}', "SM_IS_HETERO": "false", "SM_NUM_NEURONS": "0",
+        "SM_DISTRIBUTION_INSTANCE_GROUPS": '["homogeneousCluster"]', "SM_INSTANCE_GROUPS": "[]",
+        "SM_RESOURCE_CONFIG": '{"current_host":"algo-2","hosts":["algo-1","algo-2"]}', "SM_LOG_LEVEL": "20",
         "SM_NETWORK_INTERFACE_NAME": "eth0", "SAGEMAKER_REGION": "eu-west-1", "SAGEMAKER_JOB_NAME": "job-7",
     }  # fmt: skip
     assert {name: env.get(name) for name in expected} == expected
@@ -305,3 +307,26 @@ def test_xgboost_in_script_mode(base: Path, tmp_path: Path) -> None:
         assert call(b"1", "text/html")[0] == 415
     with serving("xgboost", base / "model", {"OMP_WAIT_POLICY": "PASSIVE"}) as call:  # code/ of a model is not run
         assert call(csv, accept="text/csv")[0] == 200
+
+
+def test_groups_of_instances(base: Path) -> None:
+    """Values are those of SageMaker's training toolkit 5.1.4 for these files."""
+    groups = [
+        {"instance_group_name": "g1", "instance_type": "ml.p4", "hosts": ["algo-1"]},
+        {"instance_group_name": "g2", "instance_type": "ml.c5.xlarge", "hosts": ["algo-2"]},
+    ]
+    resources = {
+        "current_host": "algo-2", "hosts": ["algo-1", "algo-2"], "current_group_name": "g2", "instance_groups": groups,
+        "current_instance_type": "ml.c5.xlarge", "network_interface_name": "ethwe",
+    }  # fmt: skip
+    (base / "input" / "config" / "resourceconfig.json").write_text(json.dumps(resources))
+    (base / "input" / "config" / "hyperparameters.json").write_text('{"sagemaker_mpi_enabled": "true"}')
+    told = Training.read(Folders(base)).variables("train.py", {})
+    expected = {
+        "SM_CURRENT_INSTANCE_GROUP": "g2", "SM_CURRENT_INSTANCE_GROUP_HOSTS": '["algo-2"]',
+        "SM_INSTANCE_GROUPS": '["g1","g2"]', "SM_IS_HETERO": "true", "SM_DISTRIBUTION_INSTANCE_GROUPS": '["g2"]',
+        "SM_CURRENT_INSTANCE_TYPE": "ml.c5.xlarge", "SM_NETWORK_INTERFACE_NAME": "ethwe",
+    }  # fmt: skip
+    assert {name: told[name] for name in expected} == expected
+    env = json.loads(told["SM_TRAINING_ENV"])
+    assert (env["distribution_hosts"], env["master_hostname"], env["is_master"]) == (["algo-2"], "algo-2", True)

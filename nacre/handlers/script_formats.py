@@ -69,7 +69,7 @@ def from_csv(text: str) -> Any:
     try:
         return np.array([[float(field) if field.strip() else math.nan for field in row] for row in rows])
     except ValueError:
-        return np.array(rows, dtype=object)
+        return np.array(rows)
 
 
 def check_even(rows: Sequence[Any]) -> None:
@@ -295,7 +295,7 @@ def to_csv(value: Any) -> bytes:
     array = to_array(value, CSV)
     if array.ndim > 2 or (array.dtype == object and any(isinstance(item, (list, Mapping)) for item in array.flat)):
         raise unwritable(CSV, "one value or one list of values a row", f"{array.ndim} dimensions of {array.dtype}")
-    rows = array.reshape(len(array), -1) if array.ndim else array.reshape(1, 1)
+    rows = array if array.ndim == 2 else array.reshape(-1, 1)
     out = io.StringIO()
     csv.writer(out, lineterminator="\n").writerows(rows)
     return out.getvalue().encode()

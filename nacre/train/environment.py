@@ -22,8 +22,16 @@ PROGRAM, DIRECTORY, JOB, REGION, LOG_LEVEL = (
     f"sagemaker_{name}" for name in ("program", "submit_directory", "job_name", "region", "container_log_level")
 )
 KNOWN = frozenset(
-    (PROGRAM, DIRECTORY, JOB, REGION, LOG_LEVEL, "sagemaker_enable_cloudwatch_metrics", "sagemaker_s3_output")
+    (PROGRAM, DIRECTORY, JOB, REGION, LOG_LEVEL, TUNING, f"{PREFIX}enable_cloudwatch_metrics", f"{PREFIX}s3_output")
 )
+DISTRIBUTED = tuple(
+    f"{PREFIX}{name}_enabled"
+    for name in (
+        *("mpi", "parameter_server", "distributed_dataparallel", "pytorch_ddp", "pytorch_xla_multi_worker"),
+        "multi_worker_mirrored_strategy",
+    )
+)
+"""Hyperparameters that ask for training on several hosts."""
 INFO = 20
 """Python's number of the log level."""
 
@@ -92,7 +100,7 @@ class Training:
             {name: value for name, value in given.items() if name in own},
             {name: where.data / name for name in found},
             config,
-            {"current_host": "algo-1", "hosts": ["algo-1"], "network_interface_name": "eth0", **resources},
+            resources or {"current_host": "algo-1", "hosts": ["algo-1"]},
         )
 
     @property
@@ -105,6 +113,36 @@ class Training:
                 value = ",".join(f"{key}={item}" for key, item in sorted(value.items()))
             found += [f"--{name}" if len(name) > 1 else f"-{name}", "" if value is None else str(value)]
         return found
+
+    def groups(self) -> dict[str, Any]:
+        """Instance groups of a cluster of several kinds of machines; there are none in a usual one."""
+        own = self.resources.get("current_group_name", "homogeneousCluster")
+        groups = {group["instance_group_name"]: group for group in self.resources.get("instance_groups", ())}
+        asked = any(self.platform.get(name) for name in DISTRIBUTED)
+        return {
+            "current_instance_group": own,
+            "current_instance_group_hosts": groups[own]["hosts"] if own in groups else [],
+            "instance_groups": list(groups),
+            "instance_groups_dict": groups,
+            "distribution_instance_groups": [own] if asked else [],
+            "is_hetero": len(groups) > 1,
+        }
+
+    def master(self, facts: Mapping[str, Any]) -> dict[str, Any]:
+        """The hosts that train together, and the first of them."""
+        chosen = [
+            host
+            for name, group in facts["instance_groups_dict"].items()
+            if name in facts["distribution_instance_groups"]
+            for host in group["hosts"]
+        ]
+        together = chosen if facts["instance_groups"] else facts["hosts"]
+        first = (together or facts["hosts"])[0]
+        return {
+            "distribution_hosts": together,
+            "master_hostname": first,
+            "is_master": facts["current_host"] == first,
+        }
 
     def variables(self, program: str, env: Mapping[str, str]) -> dict[str, str]:
         """The `SM_` variables, and those without prefix that scripts read."""
@@ -122,10 +160,11 @@ class Training:
             "hosts": hosts,
             "current_host": self.resources["current_host"],
             "current_instance_type": self.resources.get("current_instance_type", "local"),
-            "current_instance_group": self.resources.get("current_group_name", "homogeneousCluster"),
-            "network_interface_name": self.resources["network_interface_name"],
+            "network_interface_name": self.resources.get("network_interface_name", "eth0"),
             "num_cpus": os.cpu_count() or 1,
             "num_gpus": gpus(),
+            "num_neurons": 0,
+            **self.groups(),
             "log_level": self.platform.get(LOG_LEVEL, INFO),
             "user_entry_point": program,
             "module_name": module,
@@ -140,9 +179,8 @@ class Training:
             "additional_framework_parameters": facts["framework_params"],
             "channel_input_dirs": {name: str(path) for name, path in self.channels.items()},
             "hyperparameters": self.hyperparameters,
-            "is_master": self.resources["current_host"] == sorted(hosts)[0],
-            "master_hostname": sorted(hosts)[0],
-            "job_name": env.get("TRAINING_JOB_NAME") or self.platform.get(JOB),
+            **self.master(facts),
+            "job_name": env.get("TRAINING_JOB_NAME"),
         }
         facts |= {"training_env": summary, "user_args": self.arguments}
         facts |= {f"channel_{name}": str(path) for name, path in self.channels.items()}
