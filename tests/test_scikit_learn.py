@@ -182,6 +182,14 @@ def test_texts_and_rows_that_a_bundle_refuses(tmp_path: Path) -> None:
     assert (caught.value.status, caught.value.where["row"]) == (400, 2)
 
 
+def test_a_folder_of_code_without_the_script_is_no_script(tmp_path: Path) -> None:
+    write(bundles.pipeline(bundles.node("bucketizer", {"splits": [0.0, 1.0]}, ["x"], ["b"])), tmp_path / "model.zip")
+    with_script(tmp_path, "raise SystemExit\n", "train.py")
+    assert Container.load("scikit-learn", tmp_path, {}).invoke(b"0.5", "text/csv", None).body == b"[0.0]"
+    with pytest.raises(ModelError, match="expected inference.py, got train.py"):
+        Container.load("scikit-learn", tmp_path, {"SAGEMAKER_PROGRAM": "inference.py"})
+
+
 def test_a_script_goes_before_a_bundle(tmp_path: Path) -> None:
     write(bundles.pipeline(bundles.node("bucketizer", {"splits": [0.0, 1.0]}, ["x"], ["b"])), tmp_path / "model.zip")
     with_script(tmp_path, "def model_fn(d):\n    return lambda rows: ['mine']\n")

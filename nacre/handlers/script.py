@@ -85,7 +85,7 @@ class Script(Handler):
     @classmethod
     def load(cls, model_dir: Path, env: Mapping[str, str]) -> Script:
         """Find and import the script, then load the model. Raises NacreError with one sentence."""
-        code = UserCode.find(model_dir, env, cls.default_program)
+        code = UserCode.find(model_dir, env, cls.default_program, cls.needs_code)
         if code is None and cls.needs_code:
             fix = f"Put it into code/ of the model, or set {PROGRAM.name} and {DIRECTORY.name}"
             expected = f"code/{cls.default_program} in the model"

@@ -135,8 +135,11 @@ class UserCode:
             )  # fmt: skip
 
     @classmethod
-    def find(cls, model_dir: Path, env: Mapping[str, str], default: str = "inference.py") -> UserCode | None:
-        """The code that the environment names, else `code/` of the model; None if neither is there.
+    def find(
+        cls, model_dir: Path, env: Mapping[str, str], default: str = "inference.py", needed: bool = True
+    ) -> UserCode | None:
+        """The code that the environment names, else `code/` of the model; None if neither is there, or if it is not
+        `needed` and `code/` holds other things only.
 
         Installs its requirements, imports it. Raises ModelError, SetupError or ScriptError, with one sentence.
         """
@@ -145,7 +148,7 @@ class UserCode:
         folder = submitted(env.get(DIRECTORY.name), program, model_dir)
         file = folder / path_of(program)
         if not file.is_file():
-            if not told and not folder.is_dir():
+            if not told and not (needed and folder.is_dir()):
                 return None
             fix = f"Set {PROGRAM.name} and {DIRECTORY.name}, or put the script into code/ of the model"
             got = listed(folder) if folder.is_dir() else "no such folder"
