@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CPU_TENSORFLOW = sys.platform == "linux" and os.uname().machine == "x86_64"
 PACKAGES = ("torch", "tensorflow-cpu" if CPU_TENSORFLOW else "tensorflow", "pytest", "pytest-timeout", "pytest-xdist")
 MADE_FROM = ("pyproject.toml", "constraints.txt", "tests/frameworks.py")
-TESTS = ("tests/test_pytorch.py", "tests/test_tensorflow.py")
+TESTS = ("tests/test_pytorch.py", "tests/test_tensorflow.py", "tests/test_tensorflow_handler.py")
 
 
 def environment() -> Path:

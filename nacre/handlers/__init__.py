@@ -63,6 +63,14 @@ KINDS: dict[str, Kind] = {
         trainer="nacre.train.script:pytorch",
         training="Run a training script with PyTorch",
     ),
+    "tensorflow": Kind(
+        "nacre.handlers.tensorflow:TensorFlow",
+        "TensorFlow models: SavedModel, Keras, or your script",
+        extras=("tensorflow",),
+        images=("tensorflow-inference", "tensorflow-training"),
+        trainer="nacre.train.script:tensorflow",
+        training="Run a training script with TensorFlow",
+    ),
     "blazingtext": Kind(
         "nacre.handlers.blazingtext:BlazingText",
         "Text classification and word vectors, on fastText",

@@ -61,15 +61,21 @@ def text_of(body: bytes, header: str) -> str:
 
 def from_csv(text: str) -> Any:
     """(rows, columns): float64 where every field is a number or empty (NaN), texts otherwise. Blank lines are none."""
+    rows = csv_rows(text)
+    try:
+        return np.array([[float(field) if field.strip() else math.nan for field in row] for row in rows])
+    except ValueError:
+        return np.array(rows)
+
+
+def csv_rows(text: str) -> list[list[str]]:
+    """The fields of each row, as many in all. Raises RequestError or RowError."""
     try:
         rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
     except csv.Error as error:
         raise RequestError("the body is no CSV", got=str(error)) from None
     check_even(rows)
-    try:
-        return np.array([[float(field) if field.strip() else math.nan for field in row] for row in rows])
-    except ValueError:
-        return np.array(rows)
+    return rows
 
 
 def check_even(rows: Sequence[Any]) -> None:
