@@ -67,6 +67,7 @@ class Booster:
         self.pickled = model.pickled
         self.source: str | None = None
         """The generated row function, None where the model is too large for one or linear."""
+        self._terms: source.Terms | None = None
         link, self._transform = OBJECTIVES[model.objective]
         base = [link(score) for score in model.base_score] if link and model.fitted else model.base_score
         self._base = np.array(base, np.float32)
@@ -163,7 +164,8 @@ class Booster:
         if way is None:
             return lambda values: self._forest.margins(np.array([values], np.float32), self._base)[0].tolist()
         self.source, names, width = way.generate(self._forest, self._base.tolist())
-        return _summed(source.compile_terms(self.source, names), self.num_groups, width)
+        self._terms = source.compile_terms(self.source, names)
+        return _summed(self._terms, self.num_groups, width)
 
     def _row_functions(self) -> tuple[Rounding, Scoring, Callable[[Sequence[float]], Score]]:
         """Closures rather than methods: a request pays for no attribute look-up."""
@@ -183,6 +185,15 @@ class Booster:
                 return transform(found)
             return found[0] if alone else tuple(found)
 
+        terms, accumulate = self._terms, np.add.accumulate
+
+        def single(values: tuple[float, ...]) -> Score:
+            assert terms is not None
+            found = accumulate(terms(values)).item(-1)
+            return found if transform is None else transform([found])
+
+        if alone and terms is not None:
+            score = single
         return rounded, score, lambda values: score(rounded(values))
 
     def _refused(self, values: Sequence[Any]) -> NacreError:

@@ -153,4 +153,4 @@ def _kept(splits: list[tuple[float, int, bool]], full: int) -> tuple[list[float]
         else:
             thresholds.append(threshold)
             bits.append(bits[-1] & kept)
-    return thresholds, [*bits, missing]
+    return np.array(thresholds).tolist(), [*bits, missing]  # floats made one after the other lie side by side

@@ -64,14 +64,14 @@ class ContainerApp:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] != "POST" or environ["PATH_INFO"] not in self._paths:
             return self.flask(environ, start_response)
-        reply = self.invoke(environ)
-        headers = [*reply.headers]
-        if reply.content_type is not None:
-            headers.append(("Content-Type", reply.content_type))
-        if reply.status not in NO_BODY:
-            headers.append(("Content-Length", str(len(reply.body))))
-        start_response(STATUS_LINES.get(reply.status) or f"{reply.status} Unknown", headers)
-        return [reply.body]
+        body, content_type, status, more = self.invoke(environ)
+        headers = [*more]
+        if content_type is not None:
+            headers.append(("Content-Type", content_type))
+        if status not in NO_BODY:
+            headers.append(("Content-Length", str(len(body))))
+        start_response(STATUS_LINES.get(status) or f"{status} Unknown", headers)
+        return [body]
 
     def invoke(self, environ: Environ) -> Reply:
         """Read the body, score it; never raises."""
