@@ -8,105 +8,39 @@ Every answer is checked before its speed counts: features by hand, scores with t
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import _common as common
-import numpy as np
-from _load import Load, Server, have_wrk, load, nacre, post, running
+from _containers import WORKERS, Models, Subject, batches, commands, models, requests
+from _load import Load, Server, have_wrk, load, running
 
-HERE = Path(__file__).resolve().parent
-WORKERS, CONNECTIONS = 2, 8
-TREES, DEPTH = 100, 5
+CONNECTIONS = 8
 SERVERS = ("gunicorn", "granian")
 TARGETS = "Targets: one row >= 0.80 of echo; sparkml >= 540 k rows/s (20 times AWS's 27 k), xgboost >= 222 k."
 
 
-class Subject(NamedTuple):
-    """One server under load: what a request holds and what its answer must be."""
-
-    name: str
-    server: Server
-    rows: int
-    bodies: Sequence[str]
-    answers: Sequence[str]
-
-    def check(self) -> None:
-        for body, wanted in zip(self.bodies, self.answers, strict=True):
-            got = post(self.server, body.encode()).decode().strip("\n")
-            if got != wanted:
-                raise SystemExit(f"{self.name} answers {got[:200]!r} to {body[:200]!r}, expected {wanted[:200]!r}")
-
-
-class Models(NamedTuple):
-    sparkml: Path
-    xgboost: Path
-    scores: Callable[[np.ndarray], list[float]]
-
-
-def models(folder: Path) -> Models:
-    """The Abalone bundle, and a booster of 100 trees of depth 5 over its features; `scores` is the library's word."""
-    import xgboost
-
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    sample = common.rows(4000)
-    x = np.array([common.expected(row) for row in sample], np.float32)
-    y = x @ np.arange(1, x.shape[1] + 1) + np.sin(8 * x[:, 3])
-    settings = {"max_depth": DEPTH, "eta": 0.1, "nthread": 1, "min_child_weight": 1}
-    booster = xgboost.train(settings, xgboost.DMatrix(x, y), TREES)
-    booster.save_model(folder / "model.ubj")
-    bundle = common.abalone_bundle(folder / "abalone.zip")
-    return Models(bundle, folder / "model.ubj", lambda x: booster.inplace_predict(x.astype(np.float32)).tolist())
-
-
-def text(row: Sequence[object]) -> str:
-    return ",".join(map(str, row))
-
-
-def batches(lines: Sequence[str], rows: int) -> list[str]:
-    """As many requests as there are whole ones in 1,000 rows, at least one."""
-    return ["\n".join(lines[n : n + rows]) for n in range(0, max(1000 - rows, 0) + 1, rows)]
-
-
 def subjects(made: Models, server: str, rows: dict[str, int], stack: ExitStack, peers: dict[str, int]) -> list[Subject]:
-    """Started and checked: echo first, then what `rows` names, then the peers."""
-    sample = common.rows(1000)
-    features = np.array([common.expected(row) for row in sample])
-    raw = [text(list(row.values())) for row in sample]
-    ready = [text(row) for row in features.tolist()]
-    scores = list(map(repr, made.scores(features)))
-    inputs = {"echo": (raw, raw), "sparkml": (raw, ready), "xgboost": (ready, scores), "chain": (raw, scores)}
-    own = [sys.executable, str(HERE / "_serve.py")]
-    commands = {
-        "echo": [*own, "echo", server, str(WORKERS)],
-        "sparkml": serve("sparkml", made.sparkml, server),
-        "xgboost": serve("xgboost", made.xgboost, server),
-        "chain": [*own, "chain", server, str(WORKERS), str(made.sparkml), str(made.xgboost)],
-    }
+    """Started and checked: what `rows` names, then the peers."""
+    asked, programs = requests(made), commands(made, server)
     found = []
     for name, count in rows.items():
-        running_one = stack.enter_context(running(name, commands[name]))
-        found.append(Subject(name, running_one, count, *(batches(each, count) for each in inputs[name])))
+        started = stack.enter_context(running(name, programs[name]))
+        found.append(Subject(name, started, count, *(batches(each, count) for each in asked[name])))
     for name, port in peers.items():
         kind = name.partition("-")[0]
         if kind in rows:
             there = Server(name, port, None)
-            found.append(Subject(name, there, rows[kind], *(batches(each, rows[kind]) for each in inputs[kind])))
+            found.append(Subject(name, there, rows[kind], *(batches(each, rows[kind]) for each in asked[kind])))
     for each in found:
         each.check()
     return found
-
-
-def serve(kind: str, model: Path, server: str) -> list[str]:
-    return nacre("serve", kind, "--model", str(model), "--server", server, "--workers", str(WORKERS))
 
 
 def rounds(found: Sequence[Subject], count: int, seconds: int) -> dict[str, list[Load]]:
@@ -124,6 +58,13 @@ def ratio(taken: dict[str, list[Load]], name: str) -> float:
     return statistics.median(one.rate / echo.rate for one, echo in zip(taken[name], taken["echo"], strict=True))
 
 
+def cpu_ratio(taken: dict[str, list[Load]], name: str) -> float:
+    """What two whole processors would give, the client's part included."""
+    return statistics.median(
+        (echo.cpu + echo.client) / (one.cpu + one.client) for one, echo in zip(taken[name], taken["echo"], strict=True)
+    )
+
+
 def middle(taken: Sequence[Load]) -> Load:
     return Load(*map(statistics.median, zip(*taken, strict=True)))
 
@@ -137,8 +78,8 @@ def one_row(made: Models, server: str, options: argparse.Namespace) -> list[str]
     for name, each in taken.items():
         told = middle(each)
         lines.append(
-            f"| {server} | {name} | {told.rate:,.0f} | {ratio(taken, name):.2f} | {told.p50 / 1e3:.2f} ms "
-            f"| {told.p99 / 1e3:.2f} ms | {told.cpu:.1f} µs |"
+            f"| {server} | {name} | {told.rate:,.0f} | {ratio(taken, name):.2f} | {cpu_ratio(taken, name):.2f} "
+            f"| {told.p50 / 1e3:.2f} ms | {told.p99 / 1e3:.2f} ms | {told.cpu:.1f} µs |"
         )
     return lines
 
@@ -184,8 +125,10 @@ def main() -> int:
     print(f"{WORKERS} workers, {CONNECTIONS} connections of wrk in one thread, medians of {options.rounds} rounds of")
     print(f"{options.seconds} s that take turns. At the start {before}, at the end {common.load()}.\n{TARGETS}\n")
     if singles:
-        print("| server | one row a request | requests/s | of echo | p50 | p99 | processor time a request |")
-        print("|---|---|---|---|---|---|---|", *singles, "", sep="\n")
+        print(
+            "| server | one row a request | requests/s | of echo | by processor time | p50 | p99 | server's a request |"
+        )
+        print("|---|---|---|---|---|---|---|---|", *singles, "", sep="\n")
     if many:
         print("| server | container | rows a request | rows/s | p99 | processor time a row |")
         print("|---|---|---|---|---|---|", *many, sep="\n")
