@@ -22,9 +22,6 @@ VECTOR_UDT = pa.struct(
 )
 """Spark's VectorUDT as it stands in Parquet: type 0 sparse, 1 dense."""
 
-TILE = 512
-"""Rows of a vector column that are turned at a time, so that what is read and written fits the processor's cache."""
-
 
 def as_table(data: Any) -> pa.Table:
     """pyarrow Table or RecordBatch, pandas, polars, anything with an Arrow stream, or a dict of lists, as a table."""
@@ -295,7 +292,7 @@ def _refuse_rows(bad: np.ndarray, live: np.ndarray, array: pa.Array, name: str) 
 
 def column_out(column: Column, given: Type, vectors: str, room: Floats | None = None) -> pa.Array:
     """A plan's column as Arrow. `vectors` is "dense" (list<double>) or "sparse" (Spark's VectorUDT struct). `room`, of
-    shape (rows, size), takes the numbers of dense vectors."""
+    shape (rows, size) and all zeros, takes the numbers of dense vectors."""
     if given.shape == "vectors" and vectors == "sparse":
         return _udt_lists(column.array)  # type: ignore[union-attr]
     if isinstance(column, (Texts, Lists)):
@@ -317,8 +314,7 @@ def _udt_lists(lists: pa.ListArray) -> pa.Array:
 
 
 def _dense_out(column: Vectors, room: Floats | None) -> pa.Array:
-    matrix = column.matrix
-    size, rows = matrix.shape
+    size, rows = column.size, len(column)
     offsets = np.arange(rows + 1, dtype=np.int64) * size
     if offsets[-1] >= 1 << 31:
         raise SchemaError(
@@ -328,9 +324,8 @@ def _dense_out(column: Vectors, room: Floats | None) -> pa.Array:
             fix="Score fewer rows at a time",
         )
     if room is None:
-        room = np.empty((rows, size))
-    for start in range(0, rows, TILE):
-        room[start : start + TILE] = matrix[:, start : start + TILE].T
+        room = np.zeros((rows, size))
+    column.write_rows(room)
     values = room.reshape(-1)
     mask = None if column.null is None else pa.array(column.null)
     return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), pa.array(values), mask=mask)

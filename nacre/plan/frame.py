@@ -29,6 +29,12 @@ SparseRule = Callable[[Rows, int], Bools]
 """(number of stored entries of each row, size) -> which rows are SparseVectors"""
 
 
+TILE = 512
+"""Rows of a vector column that are turned at a time, so that what is read and written fits the processor's cache."""
+HOT_TILE = 2048
+"""The same where most numbers stay zero."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scalars:
     """Numbers, shape (rows,), of any dtype; `null` marks nulls (their value is arbitrary), None if there are none."""
@@ -91,6 +97,12 @@ class Vectors:
     def write(self, out: Floats) -> None:
         """Copy the numbers into `out`, shape (size, rows); -0.0 becomes 0.0, as Spark's assembler drops zeros."""
         np.add(self.matrix, 0.0, out=out)
+
+    def write_rows(self, zeros: Floats) -> None:
+        """Put the numbers into `zeros`, shape (rows, size)."""
+        matrix = self.matrix
+        for start in range(0, len(zeros), TILE):
+            zeros[start : start + TILE] = matrix[:, start : start + TILE].T
 
     def like(self, matrix: Floats) -> Vectors:
         """Other numbers stored in the same places."""
@@ -158,6 +170,57 @@ class OneHot(Vectors):
         out[:] = 0.0
         rows = np.flatnonzero(self.codes >= 0)
         out[self.codes[rows], rows] = 1.0
+
+
+class Assembled(Vectors):
+    """Vectors end to end, among them one-hot ones, kept apart until somebody needs the numbers.
+
+    `parts` are (first entry, one-hot vectors or a matrix of shape (size, rows)); there are no nulls.
+    """
+
+    __slots__ = ("count", "parts", "width")
+
+    def __init__(self, parts: Sequence[tuple[int, OneHot | Floats]], width: int, count: int, sparse: SparseRule):
+        super().__init__(np.empty((0, 0)), None, sparse)
+        self.parts = parts
+        self.width = width
+        self.count = count
+
+    @property
+    def matrix(self) -> Floats:
+        if self._matrix.shape != (self.width, self.count):
+            self._matrix = np.empty((self.width, self.count))
+            self.write(self._matrix)
+        return self._matrix
+
+    @property
+    def size(self) -> int:
+        return self.width
+
+    def __len__(self) -> int:
+        return self.count
+
+    def write(self, out: Floats) -> None:
+        for start, part in self.parts:
+            if isinstance(part, OneHot):
+                part.write(out[start : start + part.size])
+            else:
+                np.copyto(out[start : start + len(part)], part)
+
+    def write_rows(self, zeros: Floats) -> None:
+        """Most of it is zero already: a row of a one-hot vector takes one number."""
+        for start in range(0, self.count, HOT_TILE):
+            tile = zeros[start : start + HOT_TILE]
+            flat, first = tile.reshape(-1), np.arange(len(tile)) * self.width
+            for at, part in self.parts:
+                if not isinstance(part, OneHot):
+                    tile[:, at : at + len(part)] = part[:, start : start + HOT_TILE].T
+                    continue
+                codes = part.codes[start : start + HOT_TILE]
+                known = codes >= 0
+                places = first + codes
+                places += at
+                flat[places if known.all() else places[known]] = 1.0
 
 
 DENSEST = 1 << 31

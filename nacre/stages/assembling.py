@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nacre.plan.frame import Column, Csr, Result, Scalars, Vectors, compressed, compressed_row
+from nacre.plan.frame import Assembled, Column, Csr, OneHot, Result, Scalars, Vectors, compressed, compressed_row
 from nacre.plan.rowcode import Part, Ref, RowCode, ScalarRef, SparseRef, VectorRef
 from nacre.plan.types import DOUBLE, Type, vector
 from nacre.stages import mlattrs
@@ -87,6 +87,8 @@ class VectorAssembler(Stage):
         rows = len(inputs[0]) if inputs else 0
         if any(isinstance(column, Csr) for column in inputs):
             return self._sparse_columns(inputs, rows)
+        if any(isinstance(column, OneHot) for column in inputs) and not any(map(_has_nulls, inputs)):
+            return self._hot_columns(inputs, rows)
         sizes = [column.size if isinstance(column, Vectors) else 1 for column in inputs]
         matrix = np.empty((sum(sizes), rows))
         result = Result([Vectors(matrix, None, compressed(self.context.spark_4))])
@@ -100,6 +102,27 @@ class VectorAssembler(Stage):
                 np.add(column.doubles(), 0.0, out=part[0])
             self._judge(result, name, column, part)
             start += size
+        return result
+
+    def _hot_columns(self, inputs: Sequence[Column], rows: int) -> Result:
+        """With one-hot vectors: they stay what they are, codes, for whoever wants less than all their zeros."""
+        result, start = Result([]), 0
+        parts: list[tuple[int, OneHot | np.ndarray]] = []
+        for name, column in zip(self.input_names, inputs, strict=True):
+            if isinstance(column, OneHot):
+                parts.append((start, column))
+                start += column.size
+                continue
+            part = np.empty((column.size if isinstance(column, Vectors) else 1, rows))
+            if isinstance(column, Vectors):
+                column.write(part)
+            else:
+                assert isinstance(column, Scalars)
+                np.add(column.doubles(), 0.0, out=part[0])
+            self._judge(result, name, column, part)
+            parts.append((start, part))
+            start += len(part)
+        result.outputs = [Assembled(parts, start, rows, compressed(self.context.spark_4))]
         return result
 
     def _sparse_columns(self, inputs: Sequence[Column], rows: int) -> Result:
@@ -240,6 +263,10 @@ class VectorAssembler(Stage):
             items = "".join(f"{x} + 0.0, " for x in code.components(plain))
             code.line(f"{out} = ({items})")
         return [Part(out, ref.size, unsigned=True)]
+
+
+def _has_nulls(column: Column) -> bool:
+    return isinstance(column, (Scalars, Vectors)) and column.null is not None
 
 
 def extend_sparse(
