@@ -507,3 +507,42 @@ def test_warm_builds_what_tables_need() -> None:
     assert stage.forest._parts is None  # type: ignore[attr-defined]
     made.warm()
     assert len(stage.forest._parts) == 1  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("policy", ["error", "keep", "skip"])
+@pytest.mark.parametrize("sizes", [(3, 21), (1, 40), (2, 0)])
+@pytest.mark.parametrize("vectors", ["dense", "sparse"])
+def test_assembled_one_hot_vectors(
+    monkeypatch: pytest.MonkeyPatch, policy: str, sizes: tuple[int, int], vectors: str
+) -> None:
+    """Codes until they are written: over tiles and blocks, nulls among them, and read by a stage that wants numbers."""
+    monkeypatch.setattr("nacre.plan.model.BLOCK", 50)
+    monkeypatch.setattr("nacre.plan.frame.HOT_TILE", 7)
+    encoder = bundles.node(
+        "one_hot_encoder",
+        {"category_sizes": list(sizes), "handle_invalid": "keep"},
+        ["a", "b"],
+        ["av", "bv"],
+        "encoder",
+    )
+    shapes = [Shape("tensor", dims=(sizes[0],)), Shape(), Shape("tensor", dims=(sizes[1],)), Shape("tensor", dims=(2,))]
+    assembler = bundles.node(
+        "vector_assembler", {"input_shapes": shapes, "nacre.handle_invalid": policy}, ["av", "x", "bv", "extra"],
+        ["features"], "assembler",
+    )  # fmt: skip
+    normalizer = bundles.node("normalizer", {"p_norm": 2.0}, ["features"], ["unit"], "normalizer")
+    types = {"a": Type("double"), "b": Type("double"), "x": Type("double"), "extra": vector(2)}
+    made = Model(bundles.pipeline(encoder, assembler, normalizer, types=types))
+    numbers = [0.5, -0.0, math.inf, -1.5, 0.0]
+    rows: list[dict[str, Any]] = [
+        {"a": float(n % 3), "b": float(n % 50), "x": numbers[n % 5], "extra": (-0.0, float(n % 2))} for n in range(120)
+    ]
+    bundles.assert_plans_agree(made, rows)
+    table = made.transform(bundles.table(made, rows), columns=["features"], vectors=vectors)
+    wanted = bundles.by_columns(made, rows, vectors)
+    assert bits(table["features"].to_pylist()) == bits([(each.values or {})["features"] for each in wanted])
+    scored = made.score(bundles.table(made, rows), "features").values
+    assert bits([tuple(row) for row in scored.tolist()]) == bits([made.row(row)["features"] for row in rows])  # type: ignore[index]
+    odd = [{**rows[0], **each} for each in ({"x": None}, {"x": math.nan}, {"a": None}, {"extra": None}, {"b": -1.0})]
+    for start in range(len(odd) + 1):
+        bundles.assert_plans_agree(made, rows[:9] + odd[start : start + 1] + rows[9:12])
