@@ -246,7 +246,7 @@ def _text_to_boolean(text: str) -> bool:
         return True
     if text in ("false", "no", ""):
         return False
-    return not text.isdigit() or float(text) != 0.0
+    return not text.isdecimal() or parse_double(text) != 0.0
 
 
 def _from_number(given: str, wanted: str, mleap: bool) -> Convert:
