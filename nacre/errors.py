@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+LONGEST = 2000
+"""Characters of a message in a reply; what a client sent may stand in it."""
 WHERE = ("container", "file", "node", "row", "field")
 """The places an error can name, widest first."""
 
@@ -67,7 +69,8 @@ class NacreError(Exception):
 
     def body(self) -> dict[str, Any]:
         """The canonical JSON error body of the platform and of every container without an AWS twin."""
-        error: dict[str, Any] = {"type": type(self).__name__, "message": self.message}
+        message = self.message and shown(self.message, max(LONGEST, self.limit))
+        error: dict[str, Any] = {"type": type(self).__name__, "message": message}
         if self.expected is not None or self.got is not None:
             error["expected"] = None if self.expected is None else shown(self.expected, self.limit)
             error["got"] = shown(self.got, self.limit)

@@ -69,10 +69,17 @@ def loads_text(text: str) -> Any:
         raise
     except json.JSONDecodeError as error:
         raise JsonError(error.msg, error.lineno, error.colno) from None
-    except RecursionError:
-        raise JsonError("nested too deeply") from None
-    except ValueError:  # Python's guard against numbers that take minutes to read
-        raise JsonError("a number of more than 4300 digits") from None
+    except (RecursionError, ValueError) as error:
+        raise JsonError(reason(error)) from None
+
+
+def reason(error: Exception) -> str:
+    """Why a text is no JSON, in words of its own where Python's are about Python."""
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    if type(error) is ValueError:  # Python's guard against numbers that take minutes to read
+        return "a number of more than 4300 digits"
+    return str(error)
 
 
 def lines(body: bytes) -> list[str]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from nacre.errors import RequestError, RowError, SchemaError
 from nacre.formats import csv
+from nacre.formats.json import reason
 from nacre.handlers.base import Handler, Reply, Setting
 from nacre.handlers.blazingtext_model import FastText
 
@@ -144,7 +145,7 @@ def instances(body: bytes) -> list[Question]:
     try:
         found = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise RequestError("the body is no JSON", expected=INSTANCES, got=str(error)) from None
+        raise RequestError("the body is no JSON", expected=INSTANCES, got=reason(error)) from None
     given = found.get("instances") if isinstance(found, dict) else None
     if not isinstance(given, list) or not given:
         raise RequestError("no instances", expected=INSTANCES, got=found, field="instances")
@@ -162,7 +163,7 @@ def sources(text: str) -> list[Question]:
         try:
             given = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise RowError("a line that is no JSON", expected=SOURCE, got=str(error), row=row) from None
+            raise RowError("a line that is no JSON", expected=SOURCE, got=reason(error), row=row) from None
         if not isinstance(given, dict):
             raise RowError("a line that is no object", expected=SOURCE, got=given, row=row)
         found.append(question(given.get("source"), whole(given.get("k", 1), row=row), row, "source"))

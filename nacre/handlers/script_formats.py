@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nacre.errors import RequestError, RowError, SchemaError
-from nacre.formats.json import lines
+from nacre.formats.json import lines, reason
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -93,17 +93,13 @@ def from_json(text: str) -> Any:
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise RequestError("the body is no JSON", got=said(error)) from None
+        raise RequestError("the body is no JSON", got=reason(error)) from None
     if isinstance(document, Mapping):
         key = next((name for name in WRAPPERS if name in document), None)
         document = [document] if key is None else document[key]
     if not isinstance(document, list):
         return np.array(document)
     return from_rows(document)
-
-
-def said(error: Exception) -> str:
-    return "nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
 def from_json_lines(text: str) -> Any:
@@ -113,7 +109,7 @@ def from_json_lines(text: str) -> Any:
         try:
             rows.append(json.loads(line))
         except (ValueError, RecursionError) as error:
-            raise RowError("a line is no JSON", got=said(error), row=number) from None
+            raise RowError("a line is no JSON", got=reason(error), row=number) from None
     return from_rows([row[0] if isinstance(row, list) and len(row) == 1 else row for row in rows])
 
 

@@ -8,7 +8,7 @@ from json import dumps
 from time import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from nacre.errors import NacreError, RowError, shown
+from nacre.errors import LONGEST, NacreError, RowError, shown
 from nacre.formats import decimals
 from nacre.formats.javatext import double_text, double_texts, float_text, text_of
 from nacre.formats.json import quoted
@@ -140,8 +140,6 @@ def check_lines(texts: list[str], field: str) -> None:
 
 # Errors
 
-LONGEST = 2000
-"""Characters of AWS's own sentence, which may hold what was sent."""
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _MEDIA_TYPE = re.compile(rf'({_WORD})/({_WORD})((?:\s*;\s*{_WORD}=(?:{_WORD}|"[^"]*"))*)\s*;?')
 _PARAMETER = re.compile(rf'({_WORD})=({_WORD}|"[^"]*")')

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from nacre.errors import NacreError, RowError, SchemaError, SetupError
+from nacre.errors import LONGEST, NacreError, RowError, SchemaError, SetupError
 from nacre.errors import shown as text_shown
 from nacre.formats import decimals, libsvm
 from nacre.handlers import xgboost_input as inputs
@@ -55,8 +55,6 @@ HTML = "text/html; charset=utf-8"
 CSV_REPLY = f"{outputs.CSV}; charset=utf-8"
 EMPTY: list[Score] = []
 """The frame of an empty body; its reply is 204."""
-LONGEST = 2000
-"""Characters of AWS's own sentence, which may hold what was sent."""
 EVALUATING = "Unable to evaluate payload provided: "
 CSV_TYPES = frozenset(("text/csv", "text/csv; charset=utf-8", "text/csv;charset=utf-8", "csv"))
 PAGES = {

@@ -15,6 +15,7 @@ import numpy as np
 
 from nacre.errors import NacreError, RequestError
 from nacre.formats import decimals, libsvm, recordio
+from nacre.formats.json import reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -243,13 +244,8 @@ def from_json_lines(body: bytes) -> np.ndarray:
 def _loaded(text: str, kind: str, row: int | None) -> Any:
     try:
         return json.loads(text.removeprefix("\ufeff"))
-    except json.JSONDecodeError as error:
-        got = str(error)
-    except RecursionError:
-        got = "brackets nested too deeply"
-    except ValueError:  # Python's guard against numbers that take minutes to read
-        got = "a number of more than 4300 digits"
-    failed(kind, expected="JSON", got=got, row=None if row is None else row + 1)
+    except (ValueError, RecursionError) as error:
+        failed(kind, expected="JSON", got=reason(error), row=None if row is None else row + 1)
 
 
 def _features(row: Any, kind: str, number: int) -> list[float]:

@@ -23,7 +23,7 @@ PATIENCE: Final = 0.02
 """Seconds to wait for the rest of a request; most come within that."""
 FRAMING = re.compile(rb"\r\n(content-length|transfer-encoding|expect)[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE)
 EXPECT = re.compile(rb"\r\nexpect[ \t]*:[^\r\n]*", re.IGNORECASE)
-CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,16})[^\r\n]*\r\n")
+CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,16})[ \t]*(?:;[^\r\n]*)?\r\n")
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 MOST_LINE: Final = 1 << 12
 """Bytes of the line before a chunk, and of what may follow the last."""
@@ -145,6 +145,8 @@ class Intake:
                 after = line.end() + size + 2
                 if after > len(self.held):
                     return self._too_much()
+                if self.held[after - 2 : after] != b"\r\n":
+                    return True
                 self.looked = after
                 continue
             rest = len(self.held) - line.end()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.bad import Wire, packed, post
+from tests.bad import Wire, nested, packed, post
 
 
 def requests(content_type: str, good: bytes, limit: int) -> dict[str, Wire]:
@@ -123,4 +123,19 @@ def types(content_type: str, good: bytes) -> dict[str, Wire]:
         "Accept that is none": Wire(post(good, content_type, "garbage")),
         "Accept of 8,000 characters": Wire(post(good, content_type, "text/" + "x" * 8000)),
         "markup as Accept": Wire(post(good, content_type, "<script>/x")),
+    }
+
+
+def broken_json() -> dict[str, bytes | str]:
+    """Bodies that are no JSON at all."""
+    return {
+        "broken": '{"instances":[[1,2,',
+        "nothing but a word": "hello",
+        "single quotes": "{'instances':[[1,2,3]]}",
+        "an integer of 5,000 digits": f"[[1,{'1' * 5000},3]]",
+        "10,000 brackets": nested(10_000),
+        "10,000 objects": '{"instances":' * 10_000,
+        "10,000 open brackets": "[" * 10_000,
+        "no UTF-8": b'[["\xff\xfe",2,3]]',
+        "a control character in a text": '[["a\x01",2,3]]',
     }

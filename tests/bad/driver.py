@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from subprocess import Popen
 from tempfile import TemporaryDirectory
@@ -40,8 +41,9 @@ class Answer(NamedTuple):
 
 
 def kinds() -> list[str]:
-    """Those that have a module here."""
-    return [kind for kind in KINDS if (HERE / f"{kind.replace('-', '_')}.py").is_file()]
+    """Those that have a module here and whose packages are there."""
+    found = [kind for kind in KINDS if (HERE / f"{kind.replace('-', '_')}.py").is_file()]
+    return [kind for kind in found if find_spec(getattr(table(kind), "NEEDS", "nacre"))]
 
 
 def table(kind: str) -> Any:
