@@ -207,6 +207,14 @@ def test_records_of_other_containers(tmp_path):
         keyed.invoke(b"[1]", JSON, JSON)
 
 
+def test_vectors_in_brackets(tmp_path):
+    """As XGBoost's container writes them in batch."""
+    container = made(tmp_path, {"a": "double", "b": "double"}, [], ["b"])
+    assert container.invoke(b"[0.25, 0.5]\r\n[1e-05, nan]\n", CSV, CSV).body == b"0.5\nNaN\n"
+    text = made(tmp_path, {"a": "string", "b": "string"}, [], ["a"])
+    assert text.invoke(b"[x,y]\n", CSV, CSV).body == b"[x\n"
+
+
 def test_headers_of_csv(tmp_path):
     document = {
         "input": {

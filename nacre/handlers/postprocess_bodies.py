@@ -5,6 +5,7 @@ Nothing is dropped silently: an empty line, a field too many, a record without i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,9 @@ SPELLED = {
 """Every spelling of a type that is read -> the type."""
 KEYS = ("predictions", "instances", "data")
 """Where records stand in a JSON document whose form names no key."""
+
+LISTED = re.compile(r"^\[(.*)\]\r?$", re.MULTILINE)
+"""A line of numbers in brackets, as the XGBoost container writes a vector under SAGEMAKER_BATCH."""
 
 Row = Sequence[Any]
 
@@ -56,6 +60,8 @@ class Reader:
 
     def _csv(self, body: bytes) -> list[Row]:
         text = _decoded(body)
+        if text.startswith("[") and self.form.columns[0].type != "string":
+            text = LISTED.sub(r"\1", text)
         try:
             records = csv.records(text, keep_empty=True)
         except csv.CsvError as error:

@@ -102,6 +102,16 @@ def numbers(width: int, seed: int = 3) -> dict[str, list[list[float]]]:
     return tables
 
 
+PLAIN = ("1 row", "2 rows", f"{MANY} rows")
+
+
+def formats(name: str) -> tuple[str, ...]:
+    """What a table of `numbers` is sent in besides CSV: plain ones in everything, the others in one each."""
+    if name in PLAIN:
+        return (JSON, LINES)
+    return () if "rows " in name else (LINES,) if "last" in name else (JSON,)
+
+
 BROKEN: dict[str, Asked] = {
     "empty": (b"", CSV),
     "line break": (b"\n", CSV),
@@ -148,10 +158,10 @@ def sparkml_requests(tables: Mapping[str, Sequence[Sequence[float]]], first: Seq
     for name, rows in tables.items():
         found[name] = ("\n".join(",".join([*first, *map(java, row)]) for row in rows).encode(), CSV)
         data = [[*first, *map(json_value, row)] for row in rows]
-        found[f"{name}, json"] = (json.dumps({"data": data[0]}).encode(), JSON)
-        if "rows " in name:
-            continue  # 500 rows with something in them, once
-        found[f"{name}, lines"] = (lines_of([{"data": each} for each in data]), LINES)
+        if JSON in formats(name):
+            found[f"{name}, json"] = (json.dumps({"data": data[0]}).encode(), JSON)
+        if LINES in formats(name):
+            found[f"{name}, lines"] = (lines_of([{"data": each} for each in data]), LINES)
     return found | BROKEN
 
 
@@ -200,11 +210,12 @@ def xgboost_requests(width: int) -> dict[str, Asked]:
     found: dict[str, Asked] = {}
     for name, rows in numbers(width).items():
         found[name] = (csv_of(rows), CSV)
-        if "rows " in name:
-            continue  # 500 rows with something in them, once
-        found[f"{name}, lines"] = (lines_of([[None if x != x else x for x in row] for row in rows]), LINES)
-        if name in ("1 row", "2 rows", "NaN", "-0.0", f"{MANY} rows"):
-            found[f"{name}, json"] = (json.dumps([[None if x != x else x for x in row] for row in rows]).encode(), JSON)
+        values = [[None if x != x else x for x in row] for row in rows]
+        if LINES in formats(name):
+            found[f"{name}, lines"] = (lines_of(values), LINES)
+        if JSON in formats(name):
+            found[f"{name}, json"] = (json.dumps(values).encode(), JSON)
+        if name in (*PLAIN, "NaN", "-0.0"):
             libsvm = ["0 " + " ".join(f"{at}:{java(x)}" for at, x in enumerate(row) if x) for row in rows]
             found[f"{name}, libsvm"] = ("\n".join(libsvm).encode(), LIBSVM)
             found[f"{name}, recordio"] = (recordio_of(rows), RECORDIO)
@@ -218,6 +229,7 @@ XGBOOST = (
     Model("score of 1", booster("reg:squarederror", 1), xgboost_requests(1)),
     Model("3 classes of 6", booster("multi:softprob", 6), xgboost_requests(6)),
     Model("class of 1", booster("multi:softmax", 1), xgboost_requests(1)),
+    Model("3 classes of 1 in batch", booster("multi:softprob", 1), xgboost_requests(1), {"SAGEMAKER_BATCH": "true"}),
     Model(
         "json of 1", booster("reg:squarederror", 1), xgboost_requests(1), {"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": JSON}
     ),
@@ -289,11 +301,12 @@ def postprocess_requests(width: int) -> dict[str, Asked]:
     found: dict[str, Asked] = {}
     for name, rows in numbers(width).items():
         found[name] = (csv_of(rows), CSV)
-        if "rows " in name:
-            continue
-        found[f"{name}, json"] = (json.dumps([[json_value(x) for x in row] for row in rows]).encode(), JSON)
-        if "row" in name:
-            found[f"{name}, lines"] = (lines_of([[json_value(x) for x in row] for row in rows]), LINES)
+        values = [[json_value(x) for x in row] for row in rows]
+        if JSON in formats(name):
+            found[f"{name}, json"] = (json.dumps(values).encode(), JSON)
+        if LINES in formats(name):
+            found[f"{name}, lines"] = (lines_of(values), LINES)
+        if name in (*PLAIN, "NaN", "-0.0"):
             columns = {f"x{at}": [row[at] for row in rows] for at in range(width)}
             found[f"{name}, parquet"] = (parquet_of(columns), PARQUET)
     return found | {"null": (lines_of([[None] * width]), LINES)} | BROKEN
@@ -313,6 +326,7 @@ LENGTH = {"rules": [{"set": "n = length(text)"}], "output": {"columns": ["n", "t
 POSTPROCESS = (
     Model("1 number", rules(doubles(1, [{"set": "x0 = x0 * 2"}])), postprocess_requests(1)),
     Model("6 numbers", rules(doubles(6)), postprocess_requests(6)),
+    Model("3 numbers", rules(doubles(3)), postprocess_requests(3)),
     Model("labels of 1", rules(doubles(1, [TO_LABELS], ["label"], extra="ignore")), postprocess_requests(1)),
     Model(
         "1 number as json", rules(doubles(1)), postprocess_requests(1), {"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": JSON}
