@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from http.client import HTTPConnection, HTTPException, IncompleteRead
 from json import loads
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -36,6 +36,8 @@ TIMED_OUT = (
     "Your invocation timed out while waiting for a response from container {}. Review the latency metrics for each "
     "container, resolve the issue, and try again."
 )
+REFUSED_SECONDS = 1.0
+POLL_SECONDS = 0.02
 NO_ANSWER = "container {} gave no answer: {}"
 OWN_HEADERS = frozenset(
     ("connection", "content-length", "content-type", "date", "keep-alive", "server", "transfer-encoding")
@@ -140,11 +142,13 @@ class Peer:
         kept = connection.sock is not None
         try:
             try:
+                connect(connection)
                 reply = exchange(connection, method, self.base + path, body, headers)
             except ConnectionError:  # http.client's RemoteDisconnected is one
                 if not kept:
                     raise
                 connection.close()
+                connect(connection)
                 reply = exchange(connection, method, self.base + path, body, headers)
         except BaseException:
             connection.close()
@@ -166,6 +170,19 @@ class Peer:
         """Close what is open; the peer can be used again."""
         while self._idle:
             self._idle.pop().close()
+
+
+def connect(connection: HTTPConnection) -> None:
+    """Open a connection that is not open. A container refuses for a moment while its worker is being replaced, and has
+    seen nothing of what it refused: it is asked again for a second. Raises OSError."""
+    deadline = perf_counter() + min(REFUSED_SECONDS, connection.timeout or REFUSED_SECONDS)
+    while connection.sock is None:
+        try:
+            connection.connect()
+        except ConnectionRefusedError:
+            if perf_counter() + POLL_SECONDS > deadline:
+                raise
+            sleep(POLL_SECONDS)
 
 
 def exchange(

@@ -18,6 +18,7 @@ from nacre.errors import NacreError, SetupError
 from nacre.handlers import KINDS, handler_class
 from nacre.handlers.container import SETTINGS as CONTAINER_SETTINGS
 from nacre.serving.settings import GRACE, SERVER, SETTINGS, ServerSettings, model_dir
+from nacre.serving.stopping import stop_while_loading
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -103,6 +104,7 @@ def serve(
     """
     from shutil import rmtree
 
+    stop_while_loading()
     listens = handler_class(kind).listens
     if program and not listens:
         got = " ".join(program)
@@ -208,36 +210,11 @@ def run_gunicorn(app: ContainerApp, settings: ServerSettings) -> None:
 
 
 def run_granian(app: ContainerApp, settings: ServerSettings) -> None:
-    try:
-        from granian import Granian
-    except ModuleNotFoundError:
-        raise SetupError("the package granian is not installed", fix="pip install 'nacre[fast]'") from None
-    from multiprocessing import set_start_method
+    from nacre.serving.granian import run
 
     with bound_socket(settings) as probe:
         port = probe.getsockname()[1]
-    set_start_method("fork", force=True)  # the loaded model is inherited, not loaded again
-    gc.freeze()
-    server = Granian(
-        "nacre",
-        address=settings.host,
-        port=port,
-        interface="wsgi",
-        workers=settings.workers,
-        blocking_threads=settings.threads,
-        log_level="warning",
-        websockets=False,
-        workers_kill_timeout=GRACE,  # without it a worker told to stop before it listens to that is waited for in vain
-        respawn_failed_workers=True,  # one that dies twice within 5.5 s ends the server, as Granian has it
-    )
-    server.on_startup(lambda: announce(app, settings, port))
-    server.serve(target_loader=lambda *_: warmed(app))
-
-
-def warmed(app: ContainerApp) -> ContainerApp:
-    """The app, in the worker process that is about to serve it."""
-    app.warm()
-    return app
+    run(app, settings, port, lambda: announce(app, settings, port))
 
 
 RUNNERS = {"gunicorn": run_gunicorn, "granian": run_granian}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from nacre.errors import SetupError
 from nacre.handlers.base import Setting
 from nacre.handlers.container import positive
+from nacre.serving.stopping import stop_new_workers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +31,8 @@ THREADS = 4
 """Threads a worker: a long batch request must not hold up /ping."""
 GRACE = 25
 """Seconds a worker may take to end: SageMaker kills 30 s after SIGTERM."""
+GRACE = 25
+"""Seconds a worker that was told to stop may take for the requests it has; SageMaker kills 30 s after SIGTERM."""
 KEEPALIVE = 75
 """Seconds an idle connection stays: longer than any client of ours waits between two requests."""
 
@@ -80,6 +83,7 @@ class ServerSettings(NamedTuple):
             "preload_app": True,
             "loglevel": "warning",
             "control_socket_disable": True,  # nothing listens that nobody asked for
+            "on_starting": lambda _arbiter: stop_new_workers(),
             "post_worker_init": warm,
         }
 
