@@ -37,6 +37,9 @@ class Doubling(Handler):
     def load(cls, model_dir, env):
         if env.get("BROKEN_CODE"):
             raise ZeroDivisionError("a fault while loading")
+        if env.get("SLOW_TO_LOAD"):
+            print("loading", file=sys.stderr, flush=True)
+            time.sleep(float(env["SLOW_TO_LOAD"]))
         if not (model_dir / "factor").is_file():
             raise ModelError("no factor in the model", expected="a file named factor", got=str(model_dir))
         return cls(Path(model_dir), env)

@@ -18,7 +18,7 @@ class Kind(NamedTuple):
     """`module:class` of its Handler."""
     help: str
     extras: tuple[str, ...] = ()
-    """Extras of the package that its image holds beside `serving` and `aws`."""
+    """Extras of the package that its image holds beside `serving` and `fast`."""
     images: tuple[str, ...] = ()
     """AWS's names for the same image, without registry and tag."""
     trainer: str | None = None

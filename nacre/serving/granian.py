@@ -25,7 +25,7 @@ def run(app: ContainerApp, settings: ServerSettings, port: int, ready: Callable[
     except ModuleNotFoundError:
         raise SetupError("the package granian is not installed", fix="pip install 'nacre[fast]'") from None
 
-    class Server(Granian):  # type: ignore[misc,valid-type]
+    class Server(Granian):  # type: ignore[misc]
         def _serve_loop(self, spawn_target: Any, target_loader: Any) -> None:
             """Granian's own loop gives up when a worker dies twice within five seconds, and can miss one of two that
             die at the same moment."""

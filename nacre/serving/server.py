@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from nacre.errors import NacreError, SetupError
 from nacre.handlers import KINDS, handler_class
+from nacre.handlers.container import NAME
 from nacre.handlers.container import SETTINGS as CONTAINER_SETTINGS
-from nacre.serving.settings import GRACE, SERVER, SETTINGS, ServerSettings, model_dir
+from nacre.serving.settings import SERVER, SETTINGS, ServerSettings, model_dir
 from nacre.serving.stopping import stop_while_loading
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def main(argv: list[str]) -> int:
             program=program,
         )
     except NacreError as error:
-        raise error.at(container=options.kind) from error.__cause__
+        raise error.at(container=os.environ.get(NAME.name) or options.kind) from error.__cause__
     return 0
 
 

@@ -32,7 +32,7 @@ def stop_new_workers() -> None:
     """Processes forked from this one end at once on SIGTERM, with exit code 0, and leave SIGINT to their master, until
     they install handlers of their own."""
     master = os.getpid()
-    masks: list[set[signal.Signals]] = []
+    masks: list[set[int | signal.Signals]] = []
 
     def before() -> None:
         if os.getpid() == master:
