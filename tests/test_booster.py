@@ -183,6 +183,7 @@ def test_lanes_of_bits(monkeypatch: pytest.MonkeyPatch, objective: str, shape: d
         ours = boosters.load(bytes(model.save_raw("ubj")))
         assert function in (ours.source or "")
         assert bits([ours.row(values) for values in x.tolist()]) == expected
+        assert bits(ours.predict(x)) == expected
 
 
 def test_trees_of_too_many_leaves_have_no_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,7 +206,7 @@ def test_groups_of_several_numbers_of_trees(monkeypatch: pytest.MonkeyPatch) -> 
     assert len({stop - start for start, stop in ours._forest.spans}) > 1
     assert "block0" in (ours.source or "")
     single = [ours.row_margins(values) for values in x.tolist()]
-    assert bits(single) == bits(ours.margins(x))
+    assert bits(single) == bits(ours.margins(x)) == bits(ours._forest.margins(x, ours._base))
 
 
 def test_many_classes() -> None:

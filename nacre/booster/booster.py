@@ -19,7 +19,7 @@ from nacre.errors import ModelError, NacreError, RowError, SchemaError
 
 SHAP_BLOCK = 256
 """Rows whose contributions are worked out at once: a term a leaf, feature and row is kept."""
-FEW = 6
+FEW = 12
 """Blocks up to this many rows are scored row by row, which is faster there."""
 
 Margins = Callable[[Sequence[float]], list[float]]
@@ -68,6 +68,7 @@ class Booster:
         self.source: str | None = None
         """The generated row function, None where the model is too large for one or linear."""
         self._terms: source.Terms | None = None
+        self._lanes: lanes.Lanes | None = None
         link, self._transform = OBJECTIVES[model.objective]
         base = [link(score) for score in model.base_score] if link and model.fitted else model.base_score
         self._base = np.array(base, np.float32)
@@ -85,14 +86,16 @@ class Booster:
             raise SchemaError("wrong shape", expected=f"(rows, {self.num_features})", got=x.shape)
         if self.source is not None and len(x) <= FEW:
             return self._shaped([self.row(values) for values in x.tolist()])
-        margins = self._linear(x) if self._weights is not None else self._forest.margins(x, self._base)
+        margins = self.margins(x)
         if self._transform is None:
             return margins[:, 0] if self.num_groups == 1 else margins
         return self._shaped([self._transform(values) for values in margins.tolist()])
 
     def margins(self, x: np.ndarray) -> np.ndarray:
         """The sums before the objective's transform: float32 (rows, groups); one row of them as :meth:`row_margins`."""
-        return self._linear(x) if self._weights is not None else self._forest.margins(x, self._base)
+        if self._weights is not None:
+            return self._linear(x)
+        return self._forest.margins(x, self._base) if self._lanes is None else self._lanes.margins(x)
 
     def row_margins(self, values: Sequence[float]) -> list[float]:
         """The same for one row of float32 values."""
@@ -160,10 +163,13 @@ class Booster:
         """One row's margins: generated code of one kind or the other where it fits, else the block's own walk."""
         if self._weights is not None:
             return lambda values: self._linear(np.array([values], np.float32))[0].tolist()
-        way = lanes if lanes.pays(self._forest) else source if source.fits(self._forest) else None
-        if way is None:
+        if lanes.pays(self._forest):
+            self._lanes = lanes.Lanes(self._forest, self._base.tolist())
+            (self.source, names), width = self._lanes.source(), self._lanes.trees
+        elif source.fits(self._forest):
+            self.source, names, width = source.generate(self._forest, self._base.tolist())
+        else:
             return lambda values: self._forest.margins(np.array([values], np.float32), self._base)[0].tolist()
-        self.source, names, width = way.generate(self._forest, self._base.tolist())
         self._terms = source.compile_terms(self.source, names)
         return _summed(self._terms, self.num_groups, width)
 
