@@ -109,8 +109,9 @@ class _Reader:
         where = f"{node.path}/{self.model_file}"
         if "nodes" not in node.attributes:
             raise BundleError(
-                "pipeline without its list of nodes", expected="nodes", got=list(node.attributes), file=where
-            )
+                "pipeline without its list of nodes", expected="nodes", got=list(node.attributes), file=where,
+                field="nodes",
+            )  # fmt: skip
         names = at(lambda: unpack(node.attributes["nodes"], "list<string>"), where, "nodes")
         twice = _twice(names)
         if twice:

@@ -279,7 +279,10 @@ class Stage:
 
     def refuse(self, column: str, expected: Any, got: Any) -> SchemaError:
         """An error about the type of an input column."""
-        return SchemaError("column of another type", expected=expected, got=str(got), node=self.name, field=column)
+        file = self.node.file("node")
+        return SchemaError(
+            "column of another type", expected=expected, got=str(got), file=file, node=self.name, field=column
+        )
 
     def _ordered(self, ports: Sequence[tuple[str, str]], declared: Sequence[Port]) -> list[tuple[str, str]]:
         """The node's ports in the order of the class: single ones as declared, numbered ones by number."""

@@ -6,6 +6,7 @@ probabilities from raw scores, the prediction from whichever of the two the mode
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -123,7 +124,8 @@ class ClassifierStage(Stage):
         if self.as_mleap:
             return code.number(np.inf) if t == 0.0 else code.let(f"{p} / {code.number(t)}", "q")
         if t == 0.0:
-            return code.let(f"{code.number(np.inf)} if {p} > 0.0 else {code.number(-np.inf)}", "q")
+            side = ">" if math.copysign(1.0, t) > 0.0 else "<"
+            return code.let(f"{code.number(np.inf)} if {p} {side} 0.0 else {code.number(-np.inf)}", "q")
         scaled = code.let(f"{p} / {code.number(t)}", "q")
         return code.let(f"{scaled} if {scaled} == {scaled} else {code.number(-np.inf)}", "q")
 

@@ -50,7 +50,7 @@ class WordToVector(ListStage):
         places = dict(zip(self.words, indices, strict=True))
         self.size = len(self.word_vectors) // len(places) if places else 0
         whole = len(self.word_vectors) // self.size if self.size else 0
-        if places and (not self.size or whole * self.size != len(self.word_vectors)):
+        if (places or self.word_vectors) and (not self.size or whole * self.size != len(self.word_vectors)):
             got = f"{len(self.word_vectors)} for {len(places)} words"
             raise self.bad("vectors of no common size", "word_vectors", "as many numbers for every word", got)
         if any(not 0 <= index < whole for index in indices):

@@ -45,7 +45,8 @@ def sizes() -> st.SearchStrategy[int]:
 
 
 def thresholds(draw: Draw, count: int) -> list[float] | None:
-    return draw(st.none() | st.lists(probabilities, min_size=count, max_size=count))  # type: ignore[no-any-return]
+    limits = st.one_of(st.just(-0.0), probabilities)
+    return draw(st.none() | st.lists(limits, min_size=count, max_size=count))  # type: ignore[no-any-return]
 
 
 @st.composite

@@ -23,7 +23,7 @@ counts = st.one_of(st.sampled_from([0.0, 1.0, 2.0, 7.0]), st.floats(0.0, 1e9))
 def classifier(draw: Draw, op: str, classes: int, wild: bool, **values: Any) -> Node:
     """A classifier's node without its trees: any of its ports but, where MLeap wants it, the prediction."""
     absent = draw(st.sets(st.sampled_from(PORTS if wild else PORTS[:2])))
-    limits = st.one_of(st.just(0.0), st.floats(0.1, 2.0))
+    limits = st.one_of(st.sampled_from([0.0, -0.0]), st.floats(0.1, 2.0))
     thresholds = draw(st.none() | st.lists(limits, min_size=classes, max_size=classes))
     leaf = draw(st.none() | st.just("leaf"))
     absent -= {"prediction"} if len(absent) == len(PORTS) else set()
