@@ -9,6 +9,8 @@ import random
 import shutil
 import stat
 import struct
+import subprocess
+import sys
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -378,3 +380,18 @@ def test_overwriting_is_asked_for(name: str, tmp_path: Path) -> None:
     assert write(BUNDLE, path, overwrite=True) == path
     assert read(path).name == "pipe"
     shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def test_a_device_is_no_bundle() -> None:
+    with pytest.raises(BundleError, match="got a device"):
+        nacre.load("/dev/zero")
+
+
+def test_more_than_the_memory_there_is(tmp_path: Path) -> None:
+    """Within the limits on size; in a process of its own, for its memory is limited."""
+    folder = write(BUNDLE, tmp_path / "model")
+    with (folder / "root" / "model.json").open("wb") as file:
+        file.truncate(3 << 30)  # takes no room on the disk
+    program = "import resource, sys, nacre; resource.setrlimit(resource.RLIMIT_AS, (1 << 31, 1 << 31)); nacre.load(sys.argv[1])"
+    ran = subprocess.run([sys.executable, "-c", program, str(folder)], capture_output=True, text=True)
+    assert "BundleError: a bundle that does not fit into memory" in ran.stderr.splitlines()[-1]

@@ -15,6 +15,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -82,6 +83,18 @@ class BundleFiles:
         return BundleError("damaged file in the bundle", expected="readable content", got=str(reason), file=name)
 
 
+@contextmanager
+def within_memory(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Raise BundleError where a bundle, though within the limits, is more than the memory there is."""
+    try:
+        yield
+    except MemoryError:
+        raise BundleError(
+            "a bundle that does not fit into memory", expected="room for all of its files", got="a MemoryError",
+            file=str(path), fix="Load it on a larger machine",
+        ) from None  # fmt: skip
+
+
 def open_bundle(path: str | os.PathLike[str], limits: Limits = LIMITS) -> BundleFiles:
     """Open a zip, tar, tar.gz or directory that holds ``bundle.json`` and ``root/`` at its top."""
     path = Path(path)
@@ -89,6 +102,8 @@ def open_bundle(path: str | os.PathLike[str], limits: Limits = LIMITS) -> Bundle
         return _open_directory(path, limits)
     if not path.exists():
         raise BundleError("no such bundle", expected="a zip, a tar.gz or a directory", got=str(path))
+    if not path.is_file():  # a device may be read for ever
+        raise BundleError("not a bundle", expected="a zip, a tar.gz or a directory", got="a device", file=str(path))
     if zipfile.is_zipfile(path):
         return _open_zip(path, limits)
     with path.open("rb") as file:
@@ -190,7 +205,7 @@ def _open_tar(path: Path, limits: Limits, gzipped: bool) -> BundleFiles:
                         continue
                     if not member.isreg() or member.issparse():
                         raise BundleError(
-                            "a link in the bundle", expected="plain files", got=member.name, file=str(path)
+                            "a link or device in the bundle", expected="plain files", got=member.name, file=str(path)
                         )
                     content = archive.extractfile(member)
                     assert content is not None, "only plain files come here"

@@ -12,7 +12,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from nacre.bundle.exact import restored
-from nacre.bundle.files import LIMITS, BundleFiles, Limits, open_bundle
+from nacre.bundle.files import LIMITS, BundleFiles, Limits, open_bundle, within_memory
 from nacre.bundle.formats import FORMATS, Format, json_object
 from nacre.bundle.generations import Generation, generation
 from nacre.bundle.node import Bundle, Node, Port
@@ -28,7 +28,7 @@ HEAD = "bundle.json"
 
 def read(path: str | os.PathLike[str], limits: Limits = LIMITS) -> Bundle:
     """Read and audit the bundle at `path` (zip, tar, tar.gz, directory). Raises BundleError naming file and field."""
-    with open_bundle(path, limits) as files:
+    with within_memory(path), open_bundle(path, limits) as files:
         return read_files(files)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nacre.bundle.files import within_memory
 from nacre.bundle.reader import read
 from nacre.bundle.writers import by_sklearn
 from nacre.errors import BundleError, RowError, SchemaError, SetupError, UnsupportedError
@@ -70,7 +71,7 @@ def load(
         raise SetupError("unknown order of matrices", expected=" or ".join(MATRICES), got=matrices)
     if hash_version not in (None, *VERSIONS):
         raise SetupError("unknown version of the hash", expected="1 or 2", got=hash_version)
-    with undisturbed():
+    with undisturbed(), within_memory(path):
         return Model(read(path), mode, hash_version, matrices)
 
 
