@@ -7,10 +7,13 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nacre.plan.frame import Scalars
 from nacre.plan.types import Type
 from nacre.stages import REGISTRY, Context
+from nacre.stages.sqlfunctions import like
 from nacre.stages.sqlparser import Parser
 from nacre.stages.sqltypes import SqlError, infer
 
@@ -97,3 +100,24 @@ def test_beyond_a_bigint(spark: tuple[int, int]) -> None:
     else:
         assert refused == []
         assert down == up == [*given.values(), *beyond.values()]
+
+
+@given(pattern=st.text(st.sampled_from("ab%_\\%"), max_size=9), text=st.text(st.sampled_from("ab\n%"), max_size=9))
+def test_like_is_what_its_definition_says(pattern: str, text: str) -> None:
+    assert (like(pattern)(text) is not None) == fits(pattern, text)
+
+
+def fits(pattern: str, text: str) -> bool:
+    """LIKE as it is defined, by trying everything."""
+    if not pattern:
+        return not text
+    if pattern[0] == "%":
+        return any(fits(pattern[1:], text[n:]) for n in range(len(text) + 1))
+    if pattern[0] == "\\" and len(pattern) > 1:
+        return text[:1] == pattern[1] and fits(pattern[2:], text[1:])
+    return bool(text) and pattern[0] in ("_", text[0]) and fits(pattern[1:], text[1:])
+
+
+def test_like_ends_in_time() -> None:
+    """With every % trying every place, this would not end."""
+    assert like("%a" * 30 + "%b")("a" * 3000) is None
