@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 from tests.test_postprocess import made, rows
@@ -55,3 +56,23 @@ def test_rules_are_the_expressions_they_stand_for(spark, tmp_path) -> None:
         if not same(ours, theirs)
     ]
     assert wrong == []
+
+
+def test_spark_reads_several_columns_as_a_struct(spark, tmp_path) -> None:
+    """Batch over a file that Spark wrote: the answer is a column of it, for Spark too."""
+    from nacre.transform.command import main
+
+    rule = {"bands": "x", "to": "band", "edges": [0.5], "labels": ["low", "high"]}
+    made(tmp_path / "model", {"x": "double"}, [rule], ["band", "x"])
+    chain = {"ModelName": "bands", "Containers": [{"Image": "nacre/postprocess", "ModelDataUrl": "model"}]}
+    (tmp_path / "chain.yaml").write_text(json.dumps(chain))
+    spark.createDataFrame([(0.25, "a"), (0.75, "b")], "x double, s string").coalesce(1).write.parquet(
+        str(tmp_path / "in")
+    )
+    assert main([str(tmp_path / "chain.yaml"), str(tmp_path / "in"), str(tmp_path / "out"), "--no-progress"]) == 0
+    frame = spark.read.parquet(str(tmp_path / "out"))
+    assert frame.schema.simpleString() == "struct<x:double,s:string,prediction:struct<band:string,x:double>>"
+    assert [(row["s"], row["prediction"]["band"]) for row in frame.orderBy("s").collect()] == [
+        ("a", "low"),
+        ("b", "high"),
+    ]

@@ -202,7 +202,7 @@ def column(name: str, given: Any, where: str, incoming: bool) -> Column:
     parts = {"type": given} if isinstance(given, str) else {} if given is None and not incoming else given
     parts = mapping(parts, where, CHECKS, required=("type",) if incoming else ())
     base = parts.get("type")
-    if base is not None and base not in BASES:
+    if (incoming or base is not None) and base not in BASES:
         refuse(f"{where}.type", "no such type", ", ".join(BASES), base)
     numbers = {key: optional(parts, key, (int, float), where, "a number") for key in ("min", "max")}
     pattern = optional(parts, "pattern", str, where, "a regular expression")

@@ -14,6 +14,7 @@ from nacre.plan.types import BASES, Type
 
 KEYS = ("string", "boolean", "byte", "short", "int", "long")
 """Types that can be looked up: of the others equality says little."""
+LONGEST_NAME = 255
 
 
 class Limits(NamedTuple):
@@ -56,7 +57,7 @@ def inside(folder: Path, table: Table) -> Path:
     if name.is_absolute() or ".." in name.parts or "\\" in table.file:
         refuse(where, "a file outside the model", "a relative path in the model folder", table.file)
     path = folder / name
-    if not path.is_file() or not path.resolve().is_relative_to(folder.resolve()):
+    if len(table.file) > LONGEST_NAME or not path.is_file() or not path.resolve().is_relative_to(folder.resolve()):
         refuse(where, "no such file in the model", "a file of the model folder", table.file)
     if path.suffix.lower() not in READERS:
         refuse(where, "unknown format", ", ".join(READERS), path.name)
