@@ -207,3 +207,50 @@ def test_one_and_fifteen(folder):
     with opened(fifteen, folder / "fifteen") as chain:
         assert chain.invoke(b"1\n-0.0", "text/csv").body == b"15.0\n14.0\n"
         assert len(chain.names) == 15
+
+
+SCRIPT = """
+def model_fn(model_dir):
+    return 2.0
+
+def input_fn(body, content_type):
+    return [float(line) for line in body.decode().split()]
+
+def predict_fn(data, model):
+    return [each * model for each in data]
+
+def output_fn(prediction, accept):
+    return "".join(f"{each!r}\\n" for each in prediction), "text/csv"
+"""
+
+
+def test_a_script_between_ours(folder):
+    """The user's Python is a process of its own, in the shortest of chains that has one."""
+    (folder / "script" / "code").mkdir(parents=True)
+    (folder / "script" / "code" / "inference.py").write_text(
+        SCRIPT.replace("body.decode()", "(body if isinstance(body, str) else body.decode())")
+    )
+    pytest.importorskip("xgboost")
+    features, score, labels = ours(folder)
+    script = {"ContainerHostname": "twice", "Image": "nacre/script", "ModelDataUrl": "script"}
+    whole = Pipeline.read(written(folder, "script", features, score, script, labels))
+    plain = FusedChain.load(Pipeline.read(written(folder, "without", features, score)), folder / "without")
+    with opened(whole, folder / "scripted") as chain:
+        assert [type(part).__name__ for part in chain.parts] == ["FusedChain", "HttpChain", "FusedChain"]
+        once = float(plain.invoke(GOOD, "text/csv").body)
+        assert chain.invoke(GOOD, "text/csv").body.endswith(f",{2 * once!r}\n".encode())
+
+
+def test_transform_starts_ours_as_processes_too(folder):
+    pytest.importorskip("xgboost")
+    features, score, _ = ours(folder)
+    path = written(folder, "processes", features, score)
+    outputs = []
+    for over in ("fused", "http"):
+        ran = transform(path, folder / "rows.csv", folder / f"{over}.out", "--over", over, "--overwrite")
+        assert ran.returncode == 0, ran.stderr
+        assert ("features, score run as processes, 0 fused" in ran.stderr) == (over == "http")
+        outputs.append((folder / f"{over}.out").read_bytes())
+    assert outputs[0] == outputs[1]
+    ran = transform(path, folder / "rows.csv", folder / "url.out", "--url", "http://127.0.0.1:1")
+    assert (ran.returncode, "--over http" in ran.stderr) == (1, True)

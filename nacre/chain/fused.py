@@ -165,7 +165,8 @@ def check_fusable(pipeline: Pipeline) -> None:
         if item.alone:
             raise SetupError(
                 f"the {item.kind} container runs code of its own and cannot be fused", container=item.name,
-                expected="containers of our own code only", got=item.image, fix="Run the chain over HTTP",
+                expected="containers of our own code only", got=item.image,
+                fix="Open the chain with nacre.serving.opening.opened",
             )  # fmt: skip
 
 

@@ -30,14 +30,16 @@ def opened(
     timeout: float = 60.0,
     start_timeout: float = 240.0,
     command: Command = serve_command,
+    fuse: bool = True,
 ) -> Iterator[FusedChain | MixedChain]:
     """The chain of a pipeline, ready, and closed with its processes at the end.
 
     `limits`: those of the environment by default; `timeout`: seconds a request may take; `start_timeout`: seconds until
-    all processes answer /ping. Raises NacreError naming the container that cannot be loaded or does not start.
+    all processes answer /ping; `fuse` off: ours are processes too, as on SageMaker. Raises NacreError naming the
+    container that cannot be loaded or does not start.
     """
     limits = Limits.read(os.environ) if limits is None else limits
-    alone = tuple(item for item in pipeline.containers if item.alone)
+    alone = tuple(item for item in pipeline.containers if item.alone or not fuse)
     if not alone:
         yield FusedChain.load(pipeline, workdir, limits, observe)
         return
@@ -47,7 +49,7 @@ def opened(
     inner = Limits(None, limits.between)
     with started(lone, workdir, workers=workers, timeout=start_timeout, command=command, containers=count) as urls:
         parts: list[FusedChain | HttpChain] = []
-        for outside, items in groupby(pipeline.containers, key=lambda item: item.alone):
+        for outside, items in groupby(pipeline.containers, key=lambda item: item in alone):
             if outside:
                 parts.append(HttpChain({item.name: urls[item.name] for item in items}, inner, observe, timeout))
             else:

@@ -65,7 +65,12 @@ def _add_csv_options(group: Any) -> None:
 
 
 def _add_http_options(group: Any) -> None:
-    group.add_argument("--url", action="append", default=[], help="of each running container, in order")
+    group.add_argument(
+        "--url",
+        action="append",
+        default=[],
+        help="of each running container, in order; default: they are started for the job",
+    )
     group.add_argument("--invocations-timeout", type=float, default=600.0, metavar="SECONDS", help="default: 600")
     group.add_argument("--invocations-max-retries", type=int, default=3, metavar="N",
                        help="after a 5xx or no answer; default: 3")  # fmt: skip
@@ -85,6 +90,8 @@ def main(argv: list[str], opener: Opener = fused) -> int:
     `opener` makes a chain of a pipeline: nacre.serving.opening knows more ways than this module may.
     """
     arguments = parser().parse_args(argv)
+    if arguments.url and arguments.over == "fused":
+        raise SetupError("--url is of running containers", expected="--over http", got="--over fused")
     inputs = find_inputs(arguments.input, arguments.output)
     if not arguments.overwrite:
         refuse_existing_outputs(inputs)
@@ -98,7 +105,8 @@ def main(argv: list[str], opener: Opener = fused) -> int:
 
 @contextmanager
 def chain(arguments: argparse.Namespace, opener: Opener) -> Iterator[Any]:
-    """The chain asked for: loaded here, or the URLs of running containers. Raises NacreError naming the container.
+    """The chain asked for: loaded here, processes started here, or the URLs of running containers. Raises NacreError
+    naming the container.
 
     Batch transform has no limit of its own between containers; each container's own stays.
     """
@@ -106,7 +114,7 @@ def chain(arguments: argparse.Namespace, opener: Opener) -> Iterator[Any]:
     from nacre.pipeline import Pipeline, overrides
 
     pipeline = Pipeline.read(arguments.pipeline).with_artefacts(overrides(arguments.model_data))
-    if arguments.over == "http":
+    if arguments.url:
         urls = _urls([item.name for item in pipeline.containers], arguments.url)
         with HttpChain(urls, Limits(None, None), timeout=arguments.invocations_timeout) as opened:
             yield opened
@@ -114,7 +122,8 @@ def chain(arguments: argparse.Namespace, opener: Opener) -> Iterator[Any]:
     asked = environment(arguments.max_concurrent_transforms, arguments.max_payload_mb, arguments.batch_strategy)
     with TemporaryDirectory(prefix="nacre-transform-") as workdir:
         whole, seconds = pipeline.with_environment(asked), arguments.invocations_timeout
-        with opener(whole, Path(workdir), Limits(None, None), timeout=seconds) as opened:
+        fuse = arguments.over == "fused"
+        with opener(whole, Path(workdir), Limits(None, None), timeout=seconds, fuse=fuse) as opened:
             yield opened
 
 
@@ -127,7 +136,7 @@ def _urls(names: list[str], urls: list[str]) -> dict[str, str]:
 
 def execution_parameters(arguments: argparse.Namespace, opened: Any) -> Mapping[str, Any]:
     """What the first container says of itself: it is the one that gets the split records."""
-    if arguments.over == "fused":
+    if not arguments.url:
         told: Mapping[str, Any] = opened.execution_parameters()
         return told
     return fetched_parameters(arguments.url[0], arguments.invocations_timeout)
