@@ -143,8 +143,8 @@ Broken HTTP is answered by the server in front of the app; these are gunicorn's 
 
 Under gunicorn a request that has not arrived in whole within `SAGEMAKER_MODEL_SERVER_TIMEOUT` seconds (60) gets 408.
 Until it is whole it takes no thread, so slow clients hold up nobody; a worker keeps up to 1,000 connections and 512 MB
-of unfinished bodies (then 503). Granian gives a thread to each request whose head has come, however slow the body: put
-it where clients are trusted or behind a proxy.
+of unfinished bodies (then 503). An answer that a client does not take within that time is given up. Granian gives a
+thread to each request whose head has come, however slow the body: put it where clients are trusted or behind a proxy.
 """
 
 

@@ -153,6 +153,27 @@ def test_more_unfinished_bodies_than_a_worker_keeps_are_turned_away(tmp_path: Pa
         assert "nacre xgboost: 503 too many large requests are arriving at once; try again" in running.log()
 
 
+def test_an_answer_that_nobody_takes_is_given_up(tmp_path: Path) -> None:
+    rows = b"1,0,0,0.1,0.2,0.3\n" * 340_000
+    with server("xgboost", tmp_path, "--workers", "1", "--threads", "2", SAGEMAKER_MODEL_SERVER_TIMEOUT="2") as running:
+        peers = []
+        for _ in range(3):
+            peer = socket.socket()
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            peer.connect(("127.0.0.1", running.port))
+            peer.sendall(post(rows, "text/csv"))
+            peers.append(peer)
+        deadline = time.monotonic() + 60
+        told: list[str] = []
+        while len(told) < len(peers):
+            told += [line for line in running.log() if "did not take the answer within 2 seconds" in line]
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert send(running.port, Wire(post(b"1,0,0,0.1,0.2,0.3", "text/csv")))[0][0] == 200
+        for peer in peers:
+            peer.close()
+
+
 def test_idle_connections_hold_up_nobody(patient: tuple[Server, str]) -> None:
     running, _ = patient
     peers = [socket.create_connection(("127.0.0.1", running.port)) for _ in range(SLOW)]
