@@ -189,6 +189,26 @@ def test_it_listens_on_loopback_unless_told_otherwise(kind, tmp_path):
         assert {address for address, number in local if int(number, 16) == port} == addresses
 
 
+SLOW_TO_FORK = """
+import sys, time
+import nacre.serving.settings as settings
+import tests.doubling
+from nacre.cli import main
+known = settings.ServerSettings.gunicorn
+settings.ServerSettings.gunicorn = lambda self: known(self) | {"post_fork": lambda server, worker: time.sleep(2)}
+main(sys.argv[1:])
+"""
+
+
+def test_a_worker_hears_of_a_stop_before_it_serves(tmp_path):
+    command = [sys.executable, "-c", SLOW_TO_FORK, "serve", KIND, "--model", str(model(tmp_path)), "--port", "0"]
+    with subprocess.Popen(command, env=OURS, cwd="/", stderr=subprocess.PIPE, text=True) as process:
+        assert "listening" in process.stderr.readline()
+        time.sleep(0.5)  # the workers are forked
+        process.terminate()
+        assert process.wait(15) == 0  # and not after the 25 seconds of a worker that is killed
+
+
 def test_the_port_comes_from_the_platform(tmp_path):
     port = free_ports(1)[0]
     command = [sys.executable, "-m", "tests.doubling", "serve", KIND, "--model", str(model(tmp_path))]
