@@ -178,7 +178,7 @@ def test_lanes_of_bits(monkeypatch: pytest.MonkeyPatch, objective: str, shape: d
     x[::40, 1], x[1::40, 2] = np.inf, -np.inf
     expected = bits(model.inplace_predict(x, missing=np.nan))
     monkeypatch.setattr(lanes, "BLOCK_BITS", block)
-    for split, function in ((1e9, "block0"), (0.0, "part0")):
+    for split, function in ((1e9, "ones0"), (0.0, "part0")):
         monkeypatch.setattr(lanes, "SPLIT", split)
         ours = boosters.load(bytes(model.save_raw("ubj")))
         assert function in (ours.source or "")
@@ -204,7 +204,7 @@ def test_groups_of_several_numbers_of_trees(monkeypatch: pytest.MonkeyPatch) -> 
     trees["iteration_indptr"] = [0, len(trees["trees"])]
     ours, x = boosters.load(json.dumps(model).encode()), data(3)[0]
     assert len({stop - start for start, stop in ours._forest.spans}) > 1
-    assert "block0" in (ours.source or "")
+    assert "ones0" in (ours.source or "")
     single = [ours.row_margins(values) for values in x.tolist()]
     assert bits(single) == bits(ours.margins(x)) == bits(ours._forest.margins(x, ours._base))
 

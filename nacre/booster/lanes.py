@@ -79,10 +79,13 @@ class Lanes:
             "lane": self._dtype,
             "offsets": self.offsets,
         }
-        functions = [_function(number, block, self.width, names) for number, block in enumerate(self.blocks)]
-        calls = " + ".join(f"block{number}(row)" for number in range(len(functions)))
-        last = f"def terms(row):\n    return take(count(frombuffer({calls}, lane)) + offsets)"
-        return "\n\n".join([*functions, last]) + "\n", names
+        parts = [_bits(number, block, self.width, names) for number, block in enumerate(self.blocks)]
+        last = "take(count(frombuffer({}, lane)) + offsets)"
+        if len(parts) == 1:  # a call less
+            return f"def terms(row):\n{parts[0][0]}    return {last.format(parts[0][1])}\n", names
+        functions = [f"def block{n}(row):\n{lines}    return {made}\n\n" for n, (lines, made) in enumerate(parts)]
+        calls = " + ".join(f"block{n}(row)" for n in range(len(parts)))
+        return f"{''.join(functions)}def terms(row):\n    return {last.format(calls)}\n", names
 
     def margins(self, x: np.ndarray) -> np.ndarray:
         """Base scores plus every tree's leaf, rounded to float32 after each tree: float32 (rows, groups)."""
@@ -163,8 +166,9 @@ class _Layout:
         self.splits(self.left[root] + 1, leaves, found)
 
 
-def _function(number: int, block: Block, width: int, names: dict[str, Any]) -> str:
-    """The function of a block: the bits up to and with that of the leaf reached, in every lane."""
+def _bits(number: int, block: Block, width: int, names: dict[str, Any]) -> tuple[str, str]:
+    """The lines of source for a block, and the expression of its bytes: in every lane the bits up to and with that of
+    the leaf reached."""
     names[f"ones{number}"] = sum(1 << place * width for place in range(block.lanes))
     lines, masks = [], []
     for feature, thresholds, kept in block.features:
@@ -172,12 +176,9 @@ def _function(number: int, block: Block, width: int, names: dict[str, Any]) -> s
         lines.append(f"    a{feature} = row[{feature}]\n")
         at = f"bisect(at{number}_{feature}, a{feature}) if a{feature} == a{feature} else -1"
         masks.append(f"kept{number}_{feature}[{at}]")
-    bits = " & ".join(masks) or str((1 << block.lanes * width) - 1)
+    lines.append(f"    bits = {' & '.join(masks) or (1 << block.lanes * width) - 1}\n")
     size = block.lanes * width // 8
-    return (
-        f"def block{number}(row):\n{''.join(lines)}    bits = {bits}\n"
-        f'    return (bits ^ (bits - ones{number})).to_bytes({size}, "little")'
-    )
+    return "".join(lines), f'(bits ^ (bits - ones{number})).to_bytes({size}, "little")'
 
 
 def _kept(splits: list[tuple[float, int, bool]], full: int) -> tuple[list[float], list[int]]:

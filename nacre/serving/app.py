@@ -52,6 +52,7 @@ class ContainerApp:
         self.container = container
         shape = shape_of(container.handler.kind)
         self.flask = flask_app(container, shape, self.invoke)
+        self._answer = container.handler.invoke  # a body that is read is within the limit
         self._paths = frozenset(("/invocations", "/invocations/") if shape.trailing_slash else ("/invocations",))
 
     def warm(self) -> None:
@@ -81,7 +82,7 @@ class ContainerApp:
             body = read_body(environ, self.container)
             if "HTTP_CONTENT_ENCODING" in environ:
                 self.check_encoding(environ["HTTP_CONTENT_ENCODING"])
-            return self.container.invoke(body, content_type, accept)
+            return self._answer(body, content_type, accept)
         except Exception as error:  # noqa: BLE001  a client never sees a stack trace
             reply = self.container.failure(error, accept)
             log(self.container.name, environ, reply.status, error)
