@@ -40,7 +40,14 @@ class Numbers(NamedTuple):
     text: Callable[[], Reply]
 
 
-Message = Reply | Numbers
+class OneRow(NamedTuple):
+    """The same of one row."""
+
+    values: Sequence[float]
+    text: Callable[[], Reply]
+
+
+Message = Reply | Numbers | OneRow
 """What passes between two containers."""
 
 
@@ -92,6 +99,9 @@ class FusedChain:
         """One container: what came to it -> what goes to the next, or the reply of the chain."""
         container = self.containers[position]
         try:
+            row = self._row(position, message)
+            if row is not None:
+                return row
             frame = container.handler.predict(decode(container, message, accept))
             numbers = self._numbers(position, frame)
             if numbers is not None:
@@ -102,6 +112,19 @@ class FusedChain:
         check_passed(self.names[position:], reply, self.limits)
         return reply
 
+    def _row(self, position: int, message: Message) -> OneRow | None:
+        """What `_numbers` would give for a body of one usual row, without a frame."""
+        if position + 1 == len(self.containers) or not isinstance(message, Reply):
+            return None
+        container, (body, content_type) = self.containers[position], message[:2]
+        if len(body) > container.body_limit:
+            return None
+        handler = container.handler
+        values = handler.hand_over_row(body, content_type)
+        if values is None or not self._fits(position, len(values)):
+            return None
+        return OneRow(values, lambda: handler.encode(handler.predict(handler.decode(body, content_type)), ANY))
+
     def _numbers(self, position: int, frame: Any) -> Numbers | None:
         """The frame as numbers for the next container; None when there is none, when this one cannot, or when only
         the text could tell whether it is too large or empty."""
@@ -109,11 +132,15 @@ class FusedChain:
             return None
         handler = self.containers[position].handler
         values = handler.hand_over(frame)
-        between = self.limits.between
-        most = self.containers[position + 1].body_limit
-        if values is None or not 0 < values.size * LONGEST_NUMBER <= (most if between is None else min(most, between)):
+        if values is None or not self._fits(position, values.size):
             return None
         return Numbers(values, lambda: handler.encode(frame, ANY))
+
+    def _fits(self, position: int, count: int) -> bool:
+        """Whether so many numbers are some, and surely no text too large for the next container."""
+        between = self.limits.between
+        most = self.containers[position + 1].body_limit
+        return 0 < count * LONGEST_NUMBER <= (most if between is None else min(most, between))
 
     def execution_parameters(self) -> Mapping[str, Any]:
         """What the first container says at /execution-parameters."""
@@ -173,9 +200,12 @@ def check_fusable(pipeline: Pipeline) -> None:
 def decode(container: Container, message: Message, accept: str) -> Any:
     """The frame a container makes of what came to it. Raises what its `negotiate` and `decode` raise."""
     handler = container.handler
-    if isinstance(message, Numbers):
+    if not isinstance(message, Reply):
         handler.negotiate("text/csv", accept)
-        frame = handler.take_over(message.values)
+        if isinstance(message, Numbers):
+            frame = handler.take_over(message.values)
+        else:
+            frame = handler.take_over_row(message.values)
         if frame is not None:
             return frame
         message = message.text()

@@ -9,7 +9,7 @@ in process and hands numbers over without text where both sides allow it. Both g
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -120,3 +120,14 @@ class Handler:
         """What `decode` would return for the CSV text of these numbers (shape (rows, columns), float64), raising
         what it would raise; None if this handler cannot tell, and the chain goes through text."""
         return None
+
+    def hand_over_row(self, body: bytes, content_type: str | None) -> Sequence[float] | None:
+        """The same for a body of one row, all four steps by the shortest way: the numbers of its reply. None for
+        whatever is not quite usual, errors included. Default: None."""
+        return None
+
+    def take_over_row(self, numbers: Sequence[float]) -> Any | None:
+        """`take_over` of one row."""
+        import numpy as np
+
+        return self.take_over(np.array([numbers], np.float64))

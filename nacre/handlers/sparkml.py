@@ -154,15 +154,19 @@ class SparkML(Handler):
         """The usual request, one line of CSV, by the shortest way; None for whatever else it is, and for what is wrong
         with it: the four steps find out."""
         try:
-            line, binding = body.decode(), self._own()
-            if '"' in line or "\n" in line or "\r" in line or not line or not binding.sound:
-                return None
-            if self.default_accept != text.CSV or line[0] == csv.BYTE_ORDER_MARK:
-                return None
-            answer = binding.one(line)
+            binding, line = self._plain_line(body)
+            return Reply(binding.one(line).encode("utf-8", "replace"), text.CSV)
         except Exception:  # noqa: BLE001  the ordinary way says what it is
             return None
-        return Reply(answer.encode("utf-8", "replace"), text.CSV)
+
+    def _plain_line(self, body: bytes) -> tuple[Binding, str]:
+        """Raises ValueError for what is more than one plain line."""
+        line, binding = body.decode(), self._own()
+        if '"' in line or "\n" in line or "\r" in line or not line or line[0] == csv.BYTE_ORDER_MARK:
+            raise ValueError("no plain line")
+        if not binding.sound or self.default_accept != text.CSV:
+            raise ValueError("not answered as CSV")
+        return binding, line
 
     def _readable(self, body: bytes, content_type: str | None) -> None:
         """Raises FrameworkError for a body that the framework refuses before anybody looks at Accept."""
@@ -367,6 +371,17 @@ class SparkML(Handler):
         if not len(numbers):
             return numbers.reshape(0, 1 if kind.shape == "scalar" else kind.size or 0)
         return numbers if numbers.ndim == 2 else numbers[:, None]
+
+    def hand_over_row(self, body: bytes, content_type: str | None) -> Sequence[float] | None:
+        if content_type != text.CSV:
+            return None
+        try:
+            binding, line = self._plain_line(body)
+            if binding.output is None or binding.output.base != "double" or binding.output.shape != "vector":
+                return None
+            return binding.answer(line)  # type: ignore[no-any-return]
+        except Exception:  # noqa: BLE001  the ordinary way says what it is
+            return None
 
     def take_over(self, numbers: np.ndarray) -> Frame | None:
         binding = self._own()

@@ -197,10 +197,15 @@ class Binding:
             return compile_positional(model.stages, model.types, names, output)
         return model.compile_row(names, output)
 
+    def answer(self, line: str) -> Any:
+        """The answer to one line of CSV, for a sound binding. Raises whatever is wrong with the values."""
+        assert self.score is not None, "only asked of sound ones"
+        return self.score(self.csv.line(line))
+
     def one(self, line: str) -> str:
-        """The answer to one line of CSV as CSV, for a sound binding. Raises whatever is wrong with the values."""
-        assert self.score is not None and self.renderers is not None, "only asked of sound ones"  # noqa: PT018
-        return self.renderers.records[CSV](self.score(self.csv.line(line)))
+        """The same as CSV."""
+        assert self.renderers is not None, "only asked of sound ones"
+        return self.renderers.records[CSV](self.answer(line))
 
     def problem(self) -> Problem | None:
         """What no request can get past, None if some can."""

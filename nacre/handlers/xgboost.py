@@ -152,7 +152,7 @@ class XGBoost(Handler):
         except ValueError:
             return None
 
-    def _full_row(self, values: list[float]) -> Row | None:
+    def _full_row(self, values: Sequence[float]) -> Row | None:
         """As many numbers as the model has features, rounded; None if they are more, fewer or not finite."""
         if len(values) != self.features:
             return None
@@ -198,6 +198,10 @@ class XGBoost(Handler):
                 raise SchemaError("a column of another type", expected="numbers", got=got, field=name)
         columns = [vectors.numbers(table.column(name)) for name in wanted]
         return self.take_over(np.column_stack(columns), kind="parquet")
+
+    def take_over_row(self, numbers: Sequence[float]) -> Any | None:
+        row = self._full_row(numbers)
+        return super().take_over_row(numbers) if row is None else row
 
     def take_over(self, numbers: np.ndarray, kind: str = "csv") -> Row | Block | list[Score]:
         """What the CSV text of these numbers would decode to; parquet is the kind named in errors of typed columns."""
