@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import math
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nacre.plan.arrow import column_in
 from nacre.plan.frame import Scalars
+from nacre.plan.model import Model
 from nacre.plan.types import Type
 from nacre.stages import REGISTRY, Context
+from nacre.stages.sqlcolumns import Unusual
 from nacre.stages.sqlfunctions import like
 from nacre.stages.sqlparser import Parser
 from nacre.stages.sqltypes import SqlError, infer
+from tests.bundles import assert_plans_agree, pipeline, table
 
 COLUMNS = {"x": "double", "i": "int", "s": "string", "b": "boolean", "odd name": "double"}
 
@@ -121,3 +126,18 @@ def fits(pattern: str, text: str) -> bool:
 def test_like_ends_in_time() -> None:
     """With every % trying every place, this would not end."""
     assert like("%a" * 30 + "%b")("a" * 3000) is None
+
+
+def test_usual_expressions_are_taken_by_columns() -> None:
+    """And others row by row, with the same outcome."""
+    usual = "CASE WHEN x > 0.5 AND s = 'a' THEN x * 2 ELSE coalesce(x, 0D) / (x + i) END"
+    for text, by_rows in ((usual, False), ("x % 2D", True), ("round(x, 1)", True)):
+        stage = REGISTRY["nacre.sql"]
+        values = {"expressions": [json.dumps(parsed(text))], "names": ["x", "i", "s"]}
+        ports = [(f"input{n}", name) for n, name in enumerate("xis")], [("output0", "out")]
+        model = Model(pipeline(stage.make("sql", values, *ports), types={n: Type(COLUMNS[n]) for n in "xis"}))
+        rows = [{"x": x, "i": i, "s": s} for x in (1.5, -1.0, None, math.nan) for i in (1, None) for s in ("a", None)]
+        assert_plans_agree(model, rows)
+        with pytest.raises(Unusual) if by_rows else nullcontext():
+            columns = [column_in(table(model, rows), name, Type(COLUMNS[name])) for name in "xis"]
+            model.stages[0]._by_columns(columns, len(rows))  # type: ignore[attr-defined]

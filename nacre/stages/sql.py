@@ -16,6 +16,7 @@ from nacre.plan.rowcode import Dropped, Ref, RowCode, ScalarRef
 from nacre.plan.types import INTEGERS, Type
 from nacre.stages.base import REQUIRED, Attr, Port, Stage, stage
 from nacre.stages.sqlcode import Value, Writer
+from nacre.stages.sqlcolumns import Columns, Unusual, Values, kind_of
 from nacre.stages.sqltypes import Expr, SqlError, check, columns_of, functions_of, infer
 
 INEXACT = {"exp", "log", "log10", "log2", "log1p", "pow"}
@@ -26,8 +27,8 @@ INEXACT = {"exp", "log", "log10", "log2", "log1p", "pow"}
 class Sql(Stage):
     """The expressions of ``SELECT … FROM __THIS__``, parsed when the bundle was written, and its WHERE.
 
-    Both plans run the same compiled lines, the columns plan once a row. Numbers follow Spark: integers have their
-    type's range, NaN equals NaN and is the largest number, NULL is unknown.
+    Numbers follow Spark: integers have their type's range, NaN equals NaN and is the largest number, NULL is unknown.
+    The columns plan takes usual expressions a column at a time, and runs the row plan's lines for others.
     """
 
     op = "nacre.sql"
@@ -115,10 +116,34 @@ class Sql(Stage):
         return code.function("expressions", ", ".join(names))
 
     def columns(self, inputs: Sequence[Column]) -> Result:
+        rows = len(inputs[0]) if inputs else 0
+        try:
+            return self._by_columns(inputs, rows)
+        except Unusual:
+            return self._by_rows(inputs, rows)
+
+    def _by_columns(self, inputs: Sequence[Column], rows: int) -> Result:
+        """Expression by expression. Raises Unusual where one has to be scored row by row."""
+        result, made = Result([]), list[Column]()
+        given = {name: _given(column, self.bases[name]) for name, column in zip(self.names, inputs, strict=True)}
+        writer = Columns(given, rows, self.context.spark, result)
+        if self.condition is not None:
+            writer.field = "WHERE"
+            kept = writer.value(self.condition, writer.alive)
+            dropped = writer.alive & ~(kept.data.astype(bool) & ~kept.null)
+            result.drop(dropped)
+            writer.alive &= ~dropped
+        for name, expr in zip(self.output_names, self.parsed, strict=True):
+            writer.field = name
+            made.append(_made(writer.value(expr, writer.alive)))
+        result.outputs = made
+        return result
+
+    def _by_rows(self, inputs: Sequence[Column], rows: int) -> Result:
+        """Row by row."""
         import pyarrow as pa
 
         given = [column.array.to_pylist() if isinstance(column, Texts) else _values(column) for column in inputs]
-        rows = len(inputs[0]) if inputs else 0
         result, dropped, empty = Result([]), np.zeros(rows, bool), (None,) * len(self.parsed)
         found: list[tuple[Any, ...]] = []
         for row, values in enumerate(zip(*given, strict=True)):
@@ -159,6 +184,27 @@ def _values(column: Column) -> list[Any]:
     if column.null is None:
         return values
     return [None if null else value for value, null in zip(values, column.null.tolist(), strict=True)]
+
+
+def _given(column: Column, base: str) -> Values:
+    """A column as `sqlcolumns` takes it; what is NULL is zero or empty."""
+    if isinstance(column, Texts):
+        null = np.asarray(column.array.is_null())
+        return Values(column.array.fill_null("").to_numpy(zero_copy_only=False), null, base)
+    assert isinstance(column, Scalars)
+    null = np.zeros(len(column), bool) if column.null is None else column.null
+    data = column.values.astype(kind_of(base))
+    data[null] = 0
+    return Values(data, null, base)
+
+
+def _made(values: Values) -> Column:
+    import pyarrow as pa
+
+    if values.base == "string":
+        return Texts(pa.array(values.data, pa.string(), mask=values.null))
+    with np.errstate(all="ignore"):
+        return Scalars(values.data.astype(DTYPES[values.base]), values.null if values.null.any() else None)
 
 
 DTYPES = {
