@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nacre.errors import NacreError, RequestError, RowError
+from nacre.formats.json import reason
 from nacre.handlers import script_formats as formats
 from nacre.handlers import tensorflow_json as rest_json
 from nacre.handlers.base import Handler, Reply, Setting
@@ -238,7 +239,7 @@ def parsed(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise RequestError("the body is no JSON", expected=rest_json.EXPECTED, got=str(error)) from None
+        raise RequestError("the body is no JSON", expected=rest_json.EXPECTED, got=reason(error)) from None
 
 
 def document_of(text: str) -> Any:
@@ -262,8 +263,8 @@ def lines_of(text: str) -> list[Any]:
             rows.append(json.loads(line))
         except (ValueError, RecursionError) as error:
             if number == 1:
-                raise RequestError("the body is no JSON", expected=rest_json.EXPECTED, got=str(error)) from None
-            raise RowError("a line that is no JSON", expected="a row", got=str(error), row=number) from None
+                raise RequestError("the body is no JSON", expected=rest_json.EXPECTED, got=reason(error)) from None
+            raise RowError("a line that is no JSON", expected="a row", got=reason(error), row=number) from None
     return rows
 
 
