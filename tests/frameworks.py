@@ -15,7 +15,14 @@ ROOT = Path(__file__).resolve().parents[1]
 CPU_TENSORFLOW = sys.platform == "linux" and os.uname().machine == "x86_64"
 PACKAGES = ("torch", "tensorflow-cpu" if CPU_TENSORFLOW else "tensorflow", "pytest", "pytest-timeout", "pytest-xdist")
 MADE_FROM = ("pyproject.toml", "constraints.txt", "tests/frameworks.py")
-TESTS = ("tests/test_pytorch.py", "tests/test_tensorflow.py", "tests/test_tensorflow_handler.py")
+BAD = "tests/test_bad_requests.py::test_bad_requests"
+TESTS = (
+    "tests/test_pytorch.py",
+    "tests/test_tensorflow.py",
+    "tests/test_tensorflow_handler.py",
+    f"{BAD}[pytorch]",
+    f"{BAD}[tensorflow]",
+)
 
 
 def environment() -> Path:
@@ -28,7 +35,7 @@ def environment() -> Path:
         subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
         pip = [str(python), "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
         limits = ["--constraint", str(ROOT / "constraints.txt")]
-        subprocess.run([*pip, *limits, *PACKAGES, "--editable", f"{ROOT}[serving,spark]"], check=True)
+        subprocess.run([*pip, *limits, *PACKAGES, "--editable", f"{ROOT}[serving,spark,xgboost]"], check=True)
         stamp.write_text(wanted)
     return python
 

@@ -185,4 +185,5 @@ def first_line(error: Exception) -> str:
     """The sentence of an error of PyTorch: of TorchScript's the last line, behind the trace."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     last = lines[-1].strip()
-    return last if last.startswith(("RuntimeError: ", "IndexError: ")) else lines[0].strip()
+    found = last if last.startswith(("RuntimeError: ", "IndexError: ")) else lines[0].strip()
+    return found.removeprefix("RuntimeError: ")

@@ -100,17 +100,32 @@ def only(signature: Signature) -> str:
 def array_of(values: Any, spec: Spec, field: str | None) -> np.ndarray:
     """Nested lists as an array of the input's type and shape. Raises RowError or SchemaError."""
     try:
-        made = texts_of(values) if spec.dtype == "object" else numbers_of(values, spec.dtype)
-    except (ValueError, TypeError, OverflowError, RecursionError) as error:
-        if isinstance(values, list):  # which row is it?
-            for number, row in enumerate(values, 1):
-                try:
-                    (texts_of if spec.dtype == "object" else lambda one: numbers_of(one, spec.dtype))(row)
-                except (ValueError, TypeError, OverflowError, RecursionError) as inner:
-                    raise RowError("a value of another type", expected=words(spec), got=str(inner), row=number,
-                                   field=field) from None  # fmt: skip
-        raise SchemaError("rows of several shapes", expected=words(spec), got=str(error), field=field) from None
-    return fitted(made, spec, field)
+        return fitted(typed(values, spec), spec, field)
+    except UNFIT as error:
+        if isinstance(values, list):
+            find_row(values, spec, field)
+        raise SchemaError("values of another type", expected=words(spec), got=str(error), field=field) from None
+
+
+UNFIT = (ValueError, TypeError, OverflowError, RecursionError)
+
+
+def typed(values: Any, spec: Spec) -> np.ndarray:
+    return texts_of(values) if spec.dtype == "object" else numbers_of(values, spec.dtype)
+
+
+def find_row(rows: list[Any], spec: Spec, field: str | None) -> None:
+    """Raises RowError for the first row of another type, or of another shape than the first one's."""
+    first: tuple[int, ...] | None = None
+    for number, row in enumerate(rows, 1):
+        try:
+            shape = typed(row, spec).shape
+        except UNFIT as error:
+            got = "rows of several shapes" if "inhomogeneous" in str(error) else str(error)
+            raise RowError("a value of another type", expected=words(spec), got=got, row=number, field=field) from None
+        if first is not None and shape != first:
+            raise RowError("a row of another shape", expected=shown(first), got=shown(shape), row=number, field=field)
+        first = shape
 
 
 def numbers_of(values: Any, dtype: str) -> np.ndarray:

@@ -140,7 +140,7 @@ def saved_signatures(tf: Any, path: Path) -> dict[str, Signature]:
     found = {}
     for name, function in loaded.signatures.items():
         specs = function.structured_input_signature[1]
-        inputs = {key: spec_of(spec.dtype, spec.shape) for key, spec in specs.items()}
+        inputs = {key: spec_of(spec.dtype, spec.shape) for key, spec in sorted(specs.items())}
         # The function keeps weak references to what it was loaded with: `loaded` has to live as long
         found[name] = Signature(inputs, caller(tf, function, loaded))
     return found
