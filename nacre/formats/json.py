@@ -82,15 +82,6 @@ def reason(error: Exception) -> str:
     return str(error)
 
 
-def reason(error: Exception) -> str:
-    """Why Python's own reader refuses a text, without what only Python knows."""
-    if isinstance(error, RecursionError):
-        return "nested too deeply"
-    if isinstance(error, (json.JSONDecodeError, UnicodeError)):
-        return str(error)
-    return "a number of more than 4300 digits"
-
-
 def lines(body: bytes) -> list[str]:
     """The lines of a JSON Lines body, empty ones at its end left out; what is no UTF-8 becomes U+FFFD."""
     found = _LINE_BREAK.split(body.decode("utf-8", "replace"))
