@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -28,8 +27,6 @@ HOST = Setting("NACRE_HOST", "127.0.0.1", "address to listen on; --host goes bef
 SERVER = Setting("NACRE_SERVER", "gunicorn", "gunicorn, or granian (the faster one); --server goes before it")
 SETTINGS = (PORT, WORKERS, TIMEOUT, MODEL_DIR, BASE_DIR, HOST, SERVER)
 
-OURS = "nacre.serving.worker.Worker"
-STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 THREADS = 4
 """Threads a worker: a long batch request must not hold up /ping."""
 GRACE = 25
@@ -88,7 +85,6 @@ class ServerSettings(NamedTuple):
             "control_socket_disable": True,  # nothing listens that nobody asked for
             "on_starting": lambda _arbiter: stop_new_workers(),
             "post_worker_init": warm,
-            "pre_fork": hold_signals if worker_class() == OURS else ignore,
         }
 
 
@@ -98,21 +94,7 @@ def worker_class() -> str:
     from gunicorn.workers import gthread
 
     known = hasattr(gthread, "_DEFER") and hasattr(Unreader, "take_buffered")
-    return OURS if known else "gthread"
-
-
-def hold_signals(_server: Any, _worker: Any) -> None:
-    """gunicorn's hook before a worker is forked: one that is told to stop before it listens to signals would not hear
-    of it, and end only when it is killed. The worker, and the master after the fork, let them through again."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
-
-
-def release_signals() -> None:
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
-
-
-def ignore(_server: Any, _worker: Any) -> None:
-    """A hook that does nothing."""
+    return "nacre.serving.worker.Worker" if known else "gthread"
 
 
 def warm(worker: Any) -> None:

@@ -4,7 +4,6 @@ whole (`intake.py`), so that only scoring takes a thread. It is what nginx does 
 
 from __future__ import annotations
 
-import os
 import selectors
 import socket
 import sys
@@ -16,9 +15,6 @@ from gunicorn import http
 from gunicorn.workers import gthread
 
 from nacre.serving.intake import PATIENCE, PIECE, Intake
-from nacre.serving.settings import release_signals
-
-os.register_at_fork(after_in_parent=release_signals)
 
 DEFER = gthread._DEFER
 BODY_LIMIT = 100 << 20
@@ -40,10 +36,6 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
         self.parked: dict[Any, int] = {}
         self.closing: dict[Any, float] = {}
         self.next_look = 0.0
-
-    def init_signals(self) -> None:
-        super().init_signals()
-        release_signals()
 
     def handle(self, conn: Any) -> Any:
         """A visit of a thread: score the request if it is whole, else give the connection back to the poller."""
