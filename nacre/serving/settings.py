@@ -30,8 +30,6 @@ SETTINGS = (PORT, WORKERS, TIMEOUT, MODEL_DIR, BASE_DIR, HOST, SERVER)
 THREADS = 4
 """Threads a worker: a long batch request must not hold up /ping."""
 GRACE = 25
-"""Seconds a worker may take to end: SageMaker kills 30 s after SIGTERM."""
-GRACE = 25
 """Seconds a worker that was told to stop may take for the requests it has; SageMaker kills 30 s after SIGTERM."""
 KEEPALIVE = 75
 """Seconds an idle connection stays: longer than any client of ours waits between two requests."""
