@@ -252,6 +252,7 @@ def test_whatever_is_wrong_is_one_line(tmp_path):
             (("--model", good, "--port", port), {}, f"127.0.0.1:{port}: Address already in use"),
             (("--model", good), {"SAGEMAKER_BIND_TO_PORT": "http"}, "a number from 0 to 65535, got http"),
             (("--model", good, "--port", "0"), {"SAGEMAKER_MODEL_SERVER_WORKERS": "-1"}, "a whole number, 1 or more"),
+            (("--model", good, "--port", "0"), {"NACRE_SERVER": "nginx"}, "gunicorn or granian, got nginx"),
             (("--model", good, "--port", "0"), {"MAX_CONTENT_LENGTH": "6MB"}, "a whole number, 1 or more, got 6MB"),
             (("--port", "0"), {}, "/opt/ml/model"),
         ]:
