@@ -14,7 +14,7 @@ import sys
 import threading
 from time import sleep
 
-STOPS = (signal.SIGTERM, signal.SIGINT)
+STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 NUDGE = signal.SIGURG
 """Ignored by whoever does not ask for it."""
 AFTER = (0.05, 0.5, 2.0)
@@ -29,8 +29,8 @@ def stop_while_loading() -> None:
 
 
 def stop_new_workers() -> None:
-    """Processes forked from this one end at once on SIGTERM, with exit code 0, and leave SIGINT to their master, until
-    they install handlers of their own."""
+    """Processes forked from this one end at once on SIGTERM and SIGQUIT, with exit code 0, and leave SIGINT to their
+    master, until they install handlers of their own."""
     master = os.getpid()
     masks: list[set[int | signal.Signals]] = []
 
@@ -44,7 +44,8 @@ def stop_new_workers() -> None:
 
     def in_child() -> None:
         if os.getppid() == master and masks:  # what a worker forks is its own business
-            signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+            for number in (signal.SIGTERM, signal.SIGQUIT):
+                signal.signal(number, lambda *_: os._exit(0))
             signal.signal(signal.SIGINT, lambda *_: None)
             signal.pthread_sigmask(signal.SIG_SETMASK, masks.pop())
 
