@@ -10,7 +10,6 @@ import signal
 import socket
 import threading
 import time
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -43,7 +42,6 @@ def test_the_table_is_large_enough_and_has_reasons(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", kinds())
 def test_bad_requests(kind: str, tmp_path: Path) -> None:
-    here(kind)
     wanted = expected(kind)
     different = []
     with server(kind, tmp_path, "--workers", "1") as running:
@@ -56,13 +54,6 @@ def test_bad_requests(kind: str, tmp_path: Path) -> None:
     assert different == []
 
 
-def here(kind: str) -> None:
-    """Skip where a package is missing that is in no ordinary environment."""
-    needs = getattr(driver.table(kind), "NEEDS", None)
-    if needs is not None and find_spec(needs) is None:
-        pytest.skip(f"no {needs}: make frameworks")
-
-
 def as_expected(got: Answer, wanted: Answer) -> bool:
     return got.status == wanted.status and same(wanted.body, got.body) and same(wanted.log, got.log)
 
@@ -70,7 +61,6 @@ def as_expected(got: Answer, wanted: Answer) -> bool:
 @pytest.mark.parametrize("kind", [kind for kind in ("sparkml", "xgboost", "script") if kind in kinds()])
 def test_granian_answers_a_sample_as_gunicorn_does(kind: str, tmp_path: Path) -> None:
     """What gunicorn refuses by itself Granian refuses in other words; the rest is the app's."""
-    here(kind)
     wanted = expected(kind)
     sample = [(name, wire) for name, wire in requests(kind).items() if not wire.server and not wire.close][::3]
     different = []
