@@ -292,7 +292,7 @@ def _refuse_rows(bad: np.ndarray, live: np.ndarray, array: pa.Array, name: str) 
 
 def column_out(column: Column, given: Type, vectors: str, room: Floats | None = None) -> pa.Array:
     """A plan's column as Arrow. `vectors` is "dense" (list<double>) or "sparse" (Spark's VectorUDT struct). `room`, of
-    shape (rows, size) and all zeros, takes the numbers of dense vectors."""
+    shape (rows, size), takes the numbers of dense vectors."""
     if given.shape == "vectors" and vectors == "sparse":
         return _udt_lists(column.array)  # type: ignore[union-attr]
     if isinstance(column, (Texts, Lists)):
@@ -324,7 +324,7 @@ def _dense_out(column: Vectors, room: Floats | None) -> pa.Array:
             fix="Score fewer rows at a time",
         )
     if room is None:
-        room = np.zeros((rows, size))
+        room = np.empty((rows, size))
     column.write_rows(room)
     values = room.reshape(-1)
     mask = None if column.null is None else pa.array(column.null)

@@ -98,11 +98,11 @@ class Vectors:
         """Copy the numbers into `out`, shape (size, rows); -0.0 becomes 0.0, as Spark's assembler drops zeros."""
         np.add(self.matrix, 0.0, out=out)
 
-    def write_rows(self, zeros: Floats) -> None:
-        """Put the numbers into `zeros`, shape (rows, size)."""
+    def write_rows(self, out: Floats) -> None:
+        """Copy the numbers into `out`, shape (rows, size)."""
         matrix = self.matrix
-        for start in range(0, len(zeros), TILE):
-            zeros[start : start + TILE] = matrix[:, start : start + TILE].T
+        for start in range(0, len(out), TILE):
+            out[start : start + TILE] = matrix[:, start : start + TILE].T
 
     def like(self, matrix: Floats) -> Vectors:
         """Other numbers stored in the same places."""
@@ -207,10 +207,11 @@ class Assembled(Vectors):
             else:
                 np.copyto(out[start : start + len(part)], part)
 
-    def write_rows(self, zeros: Floats) -> None:
-        """Most of it is zero already: a row of a one-hot vector takes one number."""
+    def write_rows(self, out: Floats) -> None:
+        """Most of it is zero: a row of a one-hot vector takes one number."""
         for start in range(0, self.count, HOT_TILE):
-            tile = zeros[start : start + HOT_TILE]
+            tile = out[start : start + HOT_TILE]
+            tile[:] = 0.0
             flat, first = tile.reshape(-1), np.arange(len(tile)) * self.width
             for at, part in self.parts:
                 if not isinstance(part, OneHot):

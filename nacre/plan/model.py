@@ -205,7 +205,7 @@ class Model:
         """One array for all blocks of a dense vector column, shape (rows, size). Blocks that each kept an array of
         their own would leave the memory between them in pieces, and every block would have to ask for more."""
         sizes = {name: self.types[name].size or 0 for name in names if self.types[name].shape == "vector"}
-        return {name: np.zeros((rows, size)) for name, size in sizes.items() if rows > BLOCK and rows * size < ROOM}
+        return {name: np.empty((rows, size)) for name, size in sizes.items() if rows > BLOCK and rows * size < ROOM}
 
     def score(self, data: Any, output: str) -> Scored:
         """Score a table for one column, bad rows reported rather than raised. See `Scored`."""
@@ -225,7 +225,7 @@ class Model:
         elif isinstance(column, Scalars):
             values = column.values if self.types[output].base != "double" else column.doubles()
         else:
-            values = np.zeros((len(column), column.size))
+            values = np.empty((len(column), column.size))
             column.write_rows(values)
         return Scored(values, null, dropped, outcome.errors())
 
