@@ -83,6 +83,18 @@ def test_on_the_build_machine_it_is_a_failure(run: Run) -> None:
     assert "1 failed, 1 passed, 1 skipped, 1 error" in ran.stdout
 
 
+def test_what_the_machine_forbids_is_no_fault_of_the_build_machine(run: Run, tmp_path: Path) -> None:
+    """Installed and useless, as podman is where the kernel grants no namespaces."""
+    for name in ("podman", "buildah", "runc", "mmdebstrap"):
+        tmp_path.joinpath("bin", name).write_text("#!/bin/sh\necho no namespaces >&2; exit 125\n")
+        tmp_path.joinpath("bin", name).chmod(0o755)
+    tmp_path.joinpath("test_cases.py").write_text("from pytest import mark\n\n@mark.podman\ndef test_it():\n    pass\n")
+    ran = run(CI="true")
+    assert ran.returncode == 0, ran.stdout
+    assert "fails here: no namespaces, which this machine forbids" in ran.stdout
+    assert "1 skipped" in ran.stdout
+
+
 def test_tools_are_looked_for_in_the_tests() -> None:
     assert in_use() & {tool.marker for tool in TOOLS} >= {"maven", "netns"}
     assert "chromium" not in in_use()  # when a test needs it, another name that none does must stand here
