@@ -19,7 +19,7 @@ from nacre.stages import REGISTRY, Context
 from nacre.stages.sqlcolumns import Unusual
 from nacre.stages.sqlfunctions import like
 from nacre.stages.sqlparser import Parser
-from nacre.stages.sqltypes import SqlError, infer
+from nacre.stages.sqltypes import SqlError, check, infer
 from tests.bundles import assert_plans_agree, pipeline, table
 
 COLUMNS = {"x": "double", "i": "int", "s": "string", "b": "boolean", "odd name": "double"}
@@ -141,3 +141,28 @@ def test_usual_expressions_are_taken_by_columns() -> None:
         with pytest.raises(Unusual) if by_rows else nullcontext():
             columns = [column_in(table(model, rows), name, Type(COLUMNS[name])) for name in "xis"]
             model.stages[0]._by_columns(columns, len(rows))  # type: ignore[attr-defined]
+
+
+HOSTILE = [
+    ["lit", "int", 2**31], ["lit", "long", 10**400], ["lit", "byte", 200], ["lit", "double", 10**400],
+    ["lit", "decimal", "1e999999999"], ["lit", "decimal", "NaN"], ["lit", "decimal", "x"], ["lit", "string", "\ud800"],
+    ["in", ["col", "x"], []], ["call", "round", ["col", "x"], ["lit", "int", -(2**31)]],
+    ["call", "round", ["col", "x"], ["lit", "double", 1.5]], ["call", "round", ["col", "x"], ["col", "i"]],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("expr", HOSTILE, ids=lambda expr: str(expr)[:40])
+def test_expressions_that_no_parser_makes(expr: list[object]) -> None:
+    """A bundle may hold what it likes; what would take for ever, or is no value of its type, is refused."""
+    with pytest.raises(SqlError, match="no expression"):
+        check(["cast", "double", expr])
+
+
+def test_a_float_literal_is_a_float() -> None:
+    stage = REGISTRY["nacre.sql"]
+    values = {"expressions": [json.dumps(["lit", "float", 0.1])], "names": ["x"]}
+    model = Model(
+        pipeline(stage.make("sql", values, [("input0", "x")], [("output0", "out")]), types={"x": Type("double")})
+    )
+    (outcome,) = assert_plans_agree(model, [{"x": 1.0}])
+    assert outcome.values == {"out": 0.10000000149011612}

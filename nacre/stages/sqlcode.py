@@ -80,7 +80,8 @@ class Writer:
         if base == "string":
             return Value(self.code.const(value), base)
         if base in ("float", "double"):
-            return Value(self.code.let(self.code.number(value), "k"), base)
+            number = float32(value) if base == "float" else value
+            return Value(self.code.let(self.code.number(number), "k"), base)
         return Value(self.code.let(repr(value), "k"), base)
 
     def _strict(self, given: Sequence[Value], base: str, text: Callable[..., str], maybe: bool = False) -> Value:

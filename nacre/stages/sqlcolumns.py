@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from nacre.formats.javatext import float32
 from nacre.plan.types import BITS, INTEGERS
 from nacre.stages import sqlfunctions as functions
 from nacre.stages.sqlcode import FIX
@@ -90,7 +91,7 @@ class Columns:
             return Values(np.zeros(self.count), np.ones(self.count, bool), base)
         if base == "decimal":
             return Values(np.full(self.count, Decimal(value), object), np.zeros(self.count, bool), base)
-        data = np.full(self.count, value, kind_of(base))
+        data = np.full(self.count, float32(value) if base == "float" else value, kind_of(base))
         return Values(data, np.zeros(self.count, bool), base)
 
     def _mapped(self, call: Callable[..., Any], given: Sequence[Values], base: str, active: Bools) -> Values:

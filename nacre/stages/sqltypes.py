@@ -7,14 +7,19 @@ Spark's basic ones, "null" for NULL alone and "decimal" for a literal like 1.5, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from nacre.plan.types import BASES, INTEGERS
+from nacre.plan.types import BASES, BITS, INTEGERS
 
 Expr = list[Any]
 DEPTH, NODES, BRANCHES = 40, 5000, 40
 """Bounds of an expression: nesting, nodes, and branches of one CASE, each of which is a block inside the one before."""
+
+PLACES = 400
+DECIMAL = re.compile(r"-?(\d{1,40}(\.\d{0,40})?|\.\d{1,40})([eE][+-]?\d{1,2})?", re.ASCII)
+"""A decimal literal: Spark's have 38 digits at most."""
 
 ARITHMETIC = ("+", "-", "*", "/", "%")
 COMPARISONS = ("=", "!=", "<", "<=", ">", ">=", "<=>")
@@ -43,11 +48,11 @@ def children(expr: Expr) -> list[Expr]:
     """The expressions inside one."""
     try:
         kind, *rest = expr
-        if kind == "call" and isinstance(rest[0], str):
+        if kind == "call" and isinstance(rest[0], str) and (rest[0] != "round" or _is_places(rest[2])):
             return rest[1:]
         if kind == "case" and len(rest) == 2 and len(rest[0]) <= BRANCHES:
             return [*(each for pair in rest[0] for each in _pair(pair)), *([rest[1]] if rest[1] is not None else [])]
-        if kind == "in" and len(rest) == 2:
+        if kind == "in" and len(rest) == 2 and rest[1]:
             return [rest[0], *rest[1]]
         if kind == "cast" and len(rest) == 2 and rest[0] in BASES:
             return [rest[1]]
@@ -67,16 +72,26 @@ def _pair(pair: Any) -> tuple[Expr, Expr]:
     return when, then
 
 
+def _is_places(expr: Any) -> bool:
+    """Whether ROUND can round to so many digits; a double has no more."""
+    kind, base, value = expr
+    return kind == "lit" and base == "int" and isinstance(value, int) and abs(value) <= PLACES
+
+
 def _is_literal(base: Any, value: Any) -> bool:
     if base == "null":
         return value is None
-    if base in ("string", "decimal"):
-        return isinstance(value, str)
+    if base == "string":
+        return isinstance(value, str) and len(value.encode()) >= 0  # which half a character has no way to
+    if base == "decimal":
+        return isinstance(value, str) and DECIMAL.fullmatch(value) is not None
     if base == "boolean":
         return isinstance(value, bool)
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return False
     if base in INTEGERS:
-        return isinstance(value, int) and not isinstance(value, bool)
-    return base in ("float", "double") and isinstance(value, (int, float)) and not isinstance(value, bool)
+        return isinstance(value, int) and -(1 << BITS[base] - 1) <= value < 1 << BITS[base] - 1
+    return base in ("float", "double") and not (isinstance(value, int) and abs(value) > 1 << 1000)
 
 
 def columns_of(expr: Expr) -> list[str]:
