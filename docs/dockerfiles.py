@@ -41,7 +41,7 @@ COPY --chmod=755 containers/{kind}/serve containers/{kind}/train /usr/local/bin/
 USER 10001
 WORKDIR /home/nacre
 ENV PATH=/opt/nacre/bin:/usr/local/bin:/usr/bin:/bin \\
-    PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 OMP_WAIT_POLICY=PASSIVE
+    PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 OMP_WAIT_POLICY=PASSIVE{env}
 EXPOSE 8080
 
 # Exec form, and `env` replaces itself by the command: `serve` or `train` runs as process 1 and gets the signals
@@ -101,13 +101,15 @@ def files(kind: str) -> dict[str, str]:
 
     known = KINDS[kind]
     extras = ",".join(("serving", "fast", *known.extras))
-    slim = TESTS if handler_class(kind).alone else SLIM
+    alone = handler_class(kind).alone
+    slim = TESTS if alone else SLIM
+    env = " PIP_NO_CACHE_DIR=1" if alone else ""
     if known.trainer:
         train = TRAIN.format(kind=kind)
     else:
         train = NO_TRAINING.format(kind=kind, instead=known.training or "it serves a model that is ready")
     return {
-        "Dockerfile": DOCKERFILE.format(kind=kind, help=known.help, note=NOTE, extras=extras, slim=slim),
+        "Dockerfile": DOCKERFILE.format(kind=kind, help=known.help, note=NOTE, extras=extras, slim=slim, env=env),
         "serve": SERVE.format(kind=kind),
         "train": train,
     }

@@ -9,6 +9,8 @@ import re
 import signal
 import subprocess
 import time
+from contextlib import contextmanager
+from zipfile import ZipFile
 
 import pytest
 
@@ -38,6 +40,18 @@ UNLIKE = {
     (known.extras, handler_class(kind).alone): kind for kind, known in reversed(KINDS.items()) if kind not in HEAVY
 }
 """One kind for each thing an image can hold."""
+
+SCRIPT = """
+import three
+def model_fn(model_dir): return three.NUMBER
+def predict_fn(data, model): return data * model
+"""
+THREE = {
+    "three.py": "NUMBER = 3\n",
+    "three-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: three\nVersion: 1\n",
+    "three-1.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+}
+"""A package as a wheel."""
 
 
 @pytest.fixture(scope="module")
@@ -98,20 +112,18 @@ def test_what_the_platform_asks_of_an_image(images):
         assert call(*RUN, name, "id", "--user").strip() == "10001"
 
 
-@pytest.mark.parametrize("server", ["gunicorn", "granian"])
-def test_sigterm_stops_it_at_once(images, models, server, tmp_path):
-    (model_dir := tmp_path / "model").mkdir()
-    (model_dir / "model.zip").write_bytes((models / "model.zip").read_bytes())
-    port = free_ports(1)[0]
+@contextmanager
+def running(command, port):
+    """A container, ready; stopped at the end with SIGTERM, which must end it with 0 and no word but its first line."""
     env = os.environ | {PORT.name: str(port)}
-    command = serve(images["sparkml"], model_dir, f"--env=NACRE_SERVER={server}")
     process = subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True)
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not ping(port):
             assert process.poll() is None, process.stderr.read()
             assert time.monotonic() < deadline
             time.sleep(0.05)
+        yield
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=15)
     finally:
@@ -119,6 +131,30 @@ def test_sigterm_stops_it_at_once(images, models, server, tmp_path):
         process.wait()
     assert process.returncode == 0, errors
     assert errors.count("\n") == 1, errors  # that it listens
+
+
+@pytest.mark.parametrize("server", ["gunicorn", "granian"])
+def test_sigterm_stops_it_at_once(images, models, server, tmp_path):
+    (model_dir := tmp_path / "model").mkdir()
+    (model_dir / "model.zip").write_bytes((models / "model.zip").read_bytes())
+    port = free_ports(1)[0]
+    with running(serve(images["sparkml"], model_dir, f"--env=NACRE_SERVER={server}"), port):
+        pass
+
+
+def test_a_script_and_what_it_requires(wheel, tmp_path):
+    """Installed at the start, by a user who is not root and where nothing but /tmp can be written."""
+    (code := tmp_path / "model" / "code").mkdir(parents=True)
+    (code / "inference.py").write_text(SCRIPT)
+    (code / "requirements.txt").write_text("./three-1-py3-none-any.whl\n")
+    with ZipFile(code / "three-1-py3-none-any.whl", "w") as archive:
+        for name, text in THREE.items():
+            archive.writestr(name, text)
+        archive.writestr("three-1.dist-info/RECORD", "".join(f"{name},,\n" for name in THREE))
+    port = free_ports(1)[0]
+    command = serve(build("script", wheel), tmp_path / "model", "--env=PIP_NO_INDEX=1")
+    with running(command, port), HttpChain({"script": f"http://127.0.0.1:{port}"}) as chain:
+        assert chain.invoke(b"1,2\n3,4", "text/csv", "text/csv").body == b"3.0,6.0\n9.0,12.0\n"
 
 
 @pytest.mark.parametrize("kind", sorted(UNLIKE.values()))
