@@ -22,6 +22,7 @@ from nacre.proof import NOTE, Proof, ProofRow
 from nacre.proof.gaps import gap
 from nacre.proof.verify import require, verify
 from nacre.spark.save import save
+from tests.bundles import node, pipeline
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -229,3 +230,28 @@ def test_gaps() -> None:
     assert gap({"a": 1.0, "b": math.nan}, {"b": math.nan, "a": 1.5}) == 0.5
     assert gap(1.0, None) == gap("a", "b") == gap(math.inf, 1.0) == math.inf
     assert gap(["a"], ["a"]) == gap(None, None) == gap(-math.inf, -math.inf) == gap((), ()) == 0.0
+
+
+SPOILT = [
+    ("in", "x", 1 << 62 | 1), ("in", "x", "two"), ("in", "x", True), ("in", "x", 10**400),
+    ("out", "v", 0), ("out", "v", []), ("out", "v", {}), ("out", "v", [1.0, "x", 0.0, 0.0]), ("out", "v", [[]] * 4),
+    ("out", "v", {"size": 4, "indices": [9], "values": [1.0]}), ("out", "v", {"size": 4, "indices": [0, 0], "values": [1.0, 1.0]}),
+    ("out", "v", {"size": 4, "indices": [0], "values": []}), ("out", "v", {"size": 1 << 31, "indices": [0], "values": [1.0]}),
+    ("out", "v", {"size": None, "indices": [0], "values": [1.0]}), ("out", "v", {"size": 4, "indices": [None], "values": [1.0]}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("side", "name", "value"), SPOILT, ids=str)
+def test_a_proof_may_hold_anything(tmp_path: Path, side: str, name: str, value: Any) -> None:
+    """It ends in an error of ours, or in a verdict."""
+    attributes = {"category_sizes": [4], "drop_last": False, "handle_invalid": "error"}
+    bundle = pipeline(node("one_hot_encoder", attributes, ["x"], ["v"]))
+    row = ProofRow({"x": 2.0}, "scored", {"v": [0.0, 0.0, 1.0, 0.0]})
+    told = json.loads(Proof({"x": Type("double"), "v": vector(4)}, [row], "9.9").encode())
+    told["rows"][0][side][name] = value
+    bundle.notes[NOTE] = json.dumps(told).encode()
+    path = write(bundle, tmp_path / "model.zip")
+    try:
+        assert not verify(path).good
+    except BundleError as error:
+        assert error.message == "unreadable proof"

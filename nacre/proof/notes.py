@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from nacre.errors import BundleError, SchemaError
@@ -17,6 +17,7 @@ from nacre.plan.arrow import VECTOR_UDT
 from nacre.plan.rowcode import dense as written_out
 from nacre.plan.sparkschema import from_spark_json, to_spark_json
 from nacre.plan.types import Type, vector
+from nacre.proof.given import WORDS, given
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 NOTE = "nacre.proof.json"
 VERSION = 1
 SCORED, DROPPED, FAILED = "scored", "dropped", "failed"
-WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Proof:
                 raise BundleError("a proof of another version", expected=VERSION, got=told["version"], file=FILE)
             types = from_spark_json(told["schema"])
             rows = [
-                ProofRow(_in(row["in"], types), _word(row["outcome"]), _in(row.get("out", {}), types))
+                ProofRow(_in(row["in"], types, raw=True), _word(row["outcome"]), _in(row.get("out", {}), types))
                 for row in told["rows"]
             ]
             return cls(types, rows, str(told["spark"]))
@@ -100,18 +100,10 @@ def plain(value: Any) -> Any:
     return [plain(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
-def _in(values: Mapping[str, Any], types: Mapping[str, Type]) -> dict[str, Any]:
-    return {
-        name: _number(value) if types[name].base in ("double", "float") else value for name, value in values.items()
-    }
-
-
-def _number(value: Any) -> Any:
-    if isinstance(value, str):
-        return WORDS[value]
-    if isinstance(value, list):
-        return [_number(each) for each in value]
-    return {key: _number(each) for key, each in value.items()} if isinstance(value, dict) else value
+def _in(values: Mapping[str, Any], types: Mapping[str, Type], raw: bool = False) -> dict[str, Any]:
+    """Values of columns. A raw vector may be of any size, for Spark may have refused or dropped it."""
+    kinds = {name: replace(kind, size=None) for name, kind in types.items()} if raw else types
+    return {name: given(value, kinds[name]) for name, value in values.items()}
 
 
 def plain_value(value: Any) -> Any:
