@@ -137,7 +137,7 @@ ERRORS = """# Bad requests
 
 What each container answers to requests that are bad: every line was sent to a running server and is sent again by the
 tests (`tests/bad`), log line included. `…` stands for anything. No answer holds a stack trace; where a script of yours
-fails, its own stands in the log. `pytorch` answers as `script` does, `command` as the command does.
+fails, its own stands in the log. `command` answers what the command does.
 
 Broken HTTP is answered by the server in front of the app; these are gunicorn's answers, Granian has its own words.
 

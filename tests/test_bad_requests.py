@@ -27,6 +27,11 @@ SLOW = 24
 """Clients, three times as many as the server of two workers has threads."""
 
 
+def test_every_kind_has_a_table() -> None:
+    """But for the one that answers what the user's command answers."""
+    assert {path.stem for path in driver.HERE.glob("*.jsonl")} == set(driver.KINDS) - {"command"}
+
+
 @pytest.mark.parametrize("kind", kinds())
 def test_the_table_is_large_enough_and_has_reasons(kind: str) -> None:
     wanted = expected(kind)

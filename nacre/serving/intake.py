@@ -16,7 +16,7 @@ from typing import Final
 HEAD_END: Final = b"\r\n\r\n"
 MOST_HEAD: Final = 1 << 16
 """Bytes after which a head without an end is for the parser to refuse."""
-PIECE: Final = 1 << 18
+PIECE: Final = 1 << 16
 MUCH: Final = 1 << 14
 """Bytes that come at once where a client is not slow."""
 PATIENCE: Final = 0.02
