@@ -25,6 +25,7 @@ FRAMING = re.compile(rb"\r\n(content-length|transfer-encoding|expect)[ \t]*:[ \t
 EXPECT = re.compile(rb"\r\nexpect[ \t]*:[^\r\n]*", re.IGNORECASE)
 CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,16})[ \t]*(?:;[^\r\n]*)?\r\n")
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+MOST_DIGITS: Final = 18
 MOST_LINE: Final = 1 << 12
 """Bytes of the line before a chunk, and of what may follow the last."""
 
@@ -42,7 +43,7 @@ class Intake:
 
     def next_request(self) -> None:
         """What is held, if anything, is the beginning of another request."""
-        self.deadline = monotonic() + self.seconds
+        self.begin()
         self.head = 0
         """Bytes of the head, 0 while its end has not come."""
         self.size: int | None = 0
@@ -53,6 +54,10 @@ class Intake:
         self.forgotten = 0
         self.cut = False
         """The rest of this request is not to be had: no other can follow on the connection."""
+
+    def begin(self) -> None:
+        """Its time begins now."""
+        self.deadline = monotonic() + self.seconds
 
     @property
     def late(self) -> bool:
@@ -104,11 +109,15 @@ class Intake:
             self.looked = max(0, len(self.held) - len(HEAD_END) + 1)
             return False
         self.head = end + len(HEAD_END)
-        told: dict[bytes, list[bytes]] = {}
-        for name, value in FRAMING.findall(self.held, 0, self.head):
-            told.setdefault(bytes(name).lower(), []).append(bytes(value).strip())
-        self.size = body_size(told)
         self.looked = self.head
+        found = FRAMING.findall(bytes(memoryview(self.held)[: self.head]))
+        if len(found) == 1 and found[0][1].isdigit() and found[0][0][:1] in b"Cc":  # a Content-Length: the usual head
+            self.size = int(found[0][1]) if len(found[0][1]) <= MOST_DIGITS else 0
+            return True
+        told: dict[bytes, list[bytes]] = {}
+        for name, value in found:
+            told.setdefault(name.lower(), []).append(value.strip())
+        self.size = body_size(told)
         if told.get(b"expect") == [b"100-continue"] and self.size != 0:
             self._go_on()
         return True
@@ -162,8 +171,12 @@ class Intake:
     def recv(self, size: int) -> bytes:
         """As a socket's. Raises TimeoutError once the request's time is over."""
         if self.held:
-            found = bytes(self.held[:size])
-            del self.held[:size]
+            if len(self.held) <= size:
+                found = bytes(self.held)
+                self.held.clear()
+            else:
+                found = bytes(memoryview(self.held)[:size])
+                del self.held[:size]
             return found
         if self.forgotten:  # the parser counts them
             size = min(size, self.forgotten)
@@ -184,6 +197,6 @@ def body_size(told: dict[bytes, list[bytes]]) -> int | None:
     lengths = told.get(b"content-length", [])
     if b"transfer-encoding" in told:
         return None if not lengths and told[b"transfer-encoding"] == [b"chunked"] else 0
-    if len(lengths) != 1 or not lengths[0].isdigit() or len(lengths[0]) > 18:
+    if len(lengths) != 1 or not lengths[0].isdigit() or len(lengths[0]) > MOST_DIGITS:
         return 0
     return int(lengths[0])

@@ -8,6 +8,7 @@ import selectors
 import socket
 import sys
 from functools import partial
+from struct import Struct
 from time import monotonic
 from typing import Any
 
@@ -20,6 +21,7 @@ DEFER = gthread._DEFER
 BODY_LIMIT = 100 << 20
 MOST_PARKED = 1 << 29
 """Bytes of unfinished requests that a worker keeps; further large ones are turned away."""
+TIMEVAL = Struct("ll")
 LINGER = 2.0
 """Seconds for a client to close a connection that has ended."""
 LARGE = 1 << 20
@@ -39,6 +41,11 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
 
     def handle(self, conn: Any) -> Any:
         """A visit of a thread: score the request if it is whole, else give the connection back to the poller."""
+        conn.outcome = None
+        conn.outcome = self._visit(conn)
+        return conn.outcome
+
+    def _visit(self, conn: Any) -> Any:
         intake = self._intake(conn)
         if not intake.collect(0.0 if conn in self.parked else PATIENCE):
             self.parked[conn] = size = len(intake.held)
@@ -49,7 +56,8 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
         if intake.late and not intake.head:
             return self._turn_away(conn, 408, LATE % intake.seconds)
         again = super().handle(conn) and not intake.cut
-        intake.held[:0] = conn.parser.unreader.take_buffered()  # of a request that came along with this one
+        if conn.parser.unreader.buf.getvalue():  # of a request that came along with this one
+            intake.held[:0] = conn.parser.unreader.take_buffered()
         intake.next_request()
         return again
 
@@ -59,17 +67,17 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
             conn.intake = Intake(conn.sock, limit, self.cfg.timeout)
             conn.parser = http.get_parser(self.cfg, conn.intake, conn.client)
             conn.initialized = True
+            conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, TIMEVAL.pack(self.cfg.timeout, 0))
         elif conn not in self.parked and not conn.intake.held:
-            conn.intake.next_request()
+            conn.intake.begin()
         found: Intake = conn.intake
         return found
 
     def handle_request(self, req: Any, conn: Any) -> Any:
         """An answer that nobody takes does not hold a thread for longer than a request may take to arrive."""
-        conn.sock.settimeout(self.cfg.timeout)  # for the answer in whole
         try:
             return super().handle_request(req, conn)
-        except TimeoutError:
+        except BlockingIOError:  # SO_SNDTIMEO
             self._tell(f"the client did not take the answer within {self.cfg.timeout} seconds")
             return False
 
@@ -96,11 +104,10 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
     def finish_request(self, conn: Any, fs: Any) -> None:
         """A request that came along with the one before is handled at once: the socket will not tell of it. A
         connection that ends is closed by the poller; gunicorn would wait for the client, and all others with it."""
-        failed = fs.cancelled() or fs.exception() is not None
-        again = False if failed else fs.result()
+        again = conn.outcome
         if again is True and conn.intake.held:
             self.enqueue_req(conn)
-        elif failed or again:
+        elif again or again is None:  # None: it never came to an end
             super().finish_request(conn, fs)
         else:
             self._linger(conn)
