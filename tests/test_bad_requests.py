@@ -29,7 +29,8 @@ SLOW = 24
 
 def test_every_kind_has_a_table() -> None:
     """But for the one that answers what the user's command answers."""
-    assert {path.stem for path in driver.HERE.glob("*.jsonl")} == set(driver.KINDS) - {"command"}
+    ours = {name for name, kind in driver.KINDS.items() if kind.handler.startswith("nacre.")}
+    assert {path.stem for path in driver.HERE.glob("*.jsonl")} == ours - {"command"}
 
 
 @pytest.mark.parametrize("kind", kinds())
@@ -160,9 +161,9 @@ def test_more_unfinished_bodies_than_a_worker_keeps_are_turned_away(tmp_path: Pa
 
 def test_an_answer_that_nobody_takes_is_given_up(tmp_path: Path) -> None:
     rows = b"1,0,0,0.1,0.2,0.3\n" * 340_000
-    with server("xgboost", tmp_path, "--workers", "1", "--threads", "2", SAGEMAKER_MODEL_SERVER_TIMEOUT="2") as running:
+    with server("xgboost", tmp_path, "--workers", "1", "--threads", "2", SAGEMAKER_MODEL_SERVER_TIMEOUT="4") as running:
         peers = []
-        for _ in range(3):
+        for _ in range(2):
             peer = socket.socket()
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             peer.connect(("127.0.0.1", running.port))
@@ -171,7 +172,7 @@ def test_an_answer_that_nobody_takes_is_given_up(tmp_path: Path) -> None:
         deadline = time.monotonic() + 60
         told: list[str] = []
         while len(told) < len(peers):
-            told += [line for line in running.log() if "did not take the answer within 2 seconds" in line]
+            told += [line for line in running.log() if "did not take the answer within 4 seconds" in line]
             assert time.monotonic() < deadline
             time.sleep(0.1)
         assert send(running.port, Wire(post(b"1,0,0,0.1,0.2,0.3", "text/csv")))[0][0] == 200
