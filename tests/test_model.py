@@ -426,7 +426,8 @@ def test_stages_that_do_not_fit_together() -> None:
     with pytest.raises(SchemaError) as caught:
         Model(bundles.pipeline(INDEXER, ASSEMBLER, tree, types=TYPES))
     assert (caught.value.expected, caught.value.got) == ("vector[3]", "vector[4]")
-    assert caught.value.where == {"node": "decision_tree_regression_prediction", "field": "features"}
+    place = {"file": "root/node.json", "node": "decision_tree_regression_prediction", "field": "features"}
+    assert caught.value.where == place
 
 
 def test_a_vector_too_wide_to_unpack() -> None:
