@@ -93,7 +93,7 @@ def spoil(file: Path, change: Callable[[dict[str, Value]], Any]) -> None:
 MODEL = "model.pb"
 FOREST = "root/random_forest_regression_prediction.node"
 WRONG: list[tuple[str, dict[str, Value | None], str, str]] = [
-    (f"root/{MODEL}", {"nodes": None}, "", "expected nodes"),
+    (f"root/{MODEL}", {"nodes": None}, "nodes", "expected nodes"),
     (f"root/{MODEL}", {"nodes": pack(["indexer", "gone"], "list<string>")}, "nodes", "root/gone.node"),
     (f"root/{MODEL}", {"nodes": pack(["indexer"] * 100_000, "list<string>")}, "nodes", "twice"),
     (f"root/{MODEL}", {"nodes": pack(["inner", "inner.node/buckets"], "list<string>")}, "nodes", "inner.node/buckets"),
