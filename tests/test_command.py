@@ -50,7 +50,8 @@ def serving(*words, env=None, cwd=None, options=()):
     with log.open("wb") as output:
         process = subprocess.Popen(command, env=OURS | (env or {}), cwd=cwd, stdout=output, stderr=output)
     try:
-        until(lambda: ping(port) or process.poll() is not None)
+        # not our own ping: a program that dies before the supervisor has had its answer has not started
+        until(lambda: f"listening on port {port}" in log.read_text() or process.poll() is not None)
         yield port, process, log
     finally:
         process.terminate()
@@ -77,7 +78,6 @@ def test_a_program_is_served(tmp_path):
         assert ask(port, "env SAGEMAKER_BIND_TO_PORT") == str(port)
         assert ask(port, "env NACRE_HOST") == "127.0.0.1"
         assert ask(port, "cwd") == str(tmp_path.parent)  # relative names mean what they mean in the shell
-        until(lambda: f"nacre command: listening on port {port}" in log.read_text())
         process.send_signal(signal.SIGUSR1)
         until(lambda: "SIGUSR1" in log.read_text())
         process.terminate()
