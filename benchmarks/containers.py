@@ -8,6 +8,7 @@ Every answer is checked before its speed counts: features by hand, scores with t
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import sys
 import tempfile
@@ -20,6 +21,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import _common as common
 from _containers import WORKERS, Models, Subject, batches, commands, models, requests
 from _load import Load, Server, have_wrk, load, running
+
+from nacre.serving.settings import ServerSettings
 
 CONNECTIONS = 8
 SERVERS = ("gunicorn", "granian")
@@ -123,8 +126,10 @@ def main() -> int:
         made = models(Path(folder))
         singles = [line for each in servers for line in one_row(made, each, options)] if "one" in what else []
         many = [line for each in servers for line in many_rows(made, each, options)] if "many" in what else []
-    print(f"{WORKERS} workers, {CONNECTIONS} connections of wrk in one thread, medians of {options.rounds} rounds of")
-    print(f"{options.seconds} s that take turns. At the start {before}, at the end {common.load()}.\n{TARGETS}\n")
+    threads = ServerSettings.read(os.environ).threads
+    print(f"{WORKERS} workers of {threads} threads, {CONNECTIONS} connections of wrk in one thread, medians of")
+    print(f"{options.rounds} rounds of {options.seconds} s that take turns.")
+    print(f"At the start {before}, at the end {common.load()}.\n{TARGETS}\n")
     if singles:
         told = "of echo | the same by processor time | on two whole cores"
         print(f"| server | one row | requests/s | {told} | p50 | p99 | server |")

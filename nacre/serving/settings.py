@@ -25,10 +25,13 @@ MODEL_DIR = Setting("SM_MODEL_DIR", None, "folder of the model; default: model/ 
 BASE_DIR = Setting("SAGEMAKER_BASE_DIR", "/opt/ml", "base of the container's folders")
 HOST = Setting("NACRE_HOST", "127.0.0.1", "address to listen on; --host goes before it")
 SERVER = Setting("NACRE_SERVER", "gunicorn", "gunicorn, or granian (the faster one); --server goes before it")
-SETTINGS = (PORT, WORKERS, TIMEOUT, MODEL_DIR, BASE_DIR, HOST, SERVER)
+THREADS = Setting(
+    "NACRE_THREADS",
+    "4",
+    "threads a worker: a long request must not hold up /ping; with 1, small requests cost less under granian",
+)
+SETTINGS = (PORT, WORKERS, THREADS, TIMEOUT, MODEL_DIR, BASE_DIR, HOST, SERVER)
 
-THREADS = 4
-"""Threads a worker: a long batch request must not hold up /ping."""
 GRACE = 25
 """Seconds a worker that was told to stop may take for the requests it has; SageMaker kills 30 s after SIGTERM."""
 KEEPALIVE = 75
@@ -47,7 +50,7 @@ class ServerSettings(NamedTuple):
     host: str
     port: int
     workers: int
-    threads: int = THREADS
+    threads: int = int(THREADS.default or 1)
     timeout: int = 60
 
     @classmethod
@@ -64,7 +67,7 @@ class ServerSettings(NamedTuple):
             host=host or env.get(HOST.name) or HOST.default or "",
             port=port_number(env.get(PORT.name) or PORT.default or "") if port is None else port_number(str(port)),
             workers=workers or positive(WORKERS.name, env.get(WORKERS.name) or str(os.cpu_count() or 1)),
-            threads=threads or THREADS,
+            threads=threads or positive(THREADS.name, env.get(THREADS.name) or THREADS.default or ""),
             timeout=positive(TIMEOUT.name, env.get(TIMEOUT.name) or TIMEOUT.default or ""),
         )
 
