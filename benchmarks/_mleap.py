@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-sys.path.append(str(Path(__file__).resolve().parents[1]))  # for the tests' own reader and writer of MLeap's frames
+# For the tests' own reader and writer of MLeap's frames; first, because the mleap package brings a `tests` of its own
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import pyarrow as pa
 from _common import Seconds, median
