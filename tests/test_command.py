@@ -243,7 +243,7 @@ def test_a_program_in_go(tmp_path):
 @pytest.mark.parametrize(
     "image, foreign",
     [
-        ("docker.io/me/thing:1", True), ("me/thing", True), ("thing:1", True), ("me/thing@sha256:00ff", True),
+        ("registry.example.com/me/thing:1", True), ("me/thing", True), ("thing:1", True), ("me/thing@sha256:00ff", True),
         ("thing", False), ("nacre/thing", False), ("nacre-thing:1", False), ("me/nacre/thing:2", False),
         ("683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-thing:1", False), ("nacre/sparkml:1", False),
         ("me/xgboost:1", False),
