@@ -149,6 +149,12 @@ def test_typed_columns(folders: dict[str, Path]) -> None:
 @pytest.mark.parametrize(
     "content_type, body, status, message",
     [
+        (
+            "text/csv; charset=latin-1",
+            b"caf\xe9",
+            415,
+            "unsupported charset: expected utf-8, got text/csv; charset=latin-1",
+        ),
         ("application/x-npy", b"", 415, "unsupported content type: expected application/json or application/jsonlines"),
         ("application/json", b"", 400, "the body is no JSON"),
         ("application/json", b"\xff\xfe\x00", 400, "the body is no JSON"),

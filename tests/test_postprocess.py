@@ -134,6 +134,7 @@ def test_accept(tmp_path):
     kinds = {
         None: CSV, "*/*": CSV, "text/*": CSV, "application/*": JSON, "application/json; q=0.5": JSON, "TEXT/CSV": CSV,
         "image/png, application/jsonlines": LINES, "application/x-ndjson": LINES, "image/png, */*": CSV,
+        "text/csv;q=0, application/json": JSON, "text/csv;q=0.1, application/json;q=0.9": JSON,
     }  # fmt: skip
     for accept, kind in kinds.items():
         assert container.invoke(b"1", CSV, accept).content_type.split(";")[0] == kind

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from nacre.errors import RequestError, RowError, SchemaError
 from nacre.formats import csv
+from nacre.formats.headers import UTF8, media_type
 from nacre.formats.json import reason
 from nacre.handlers.base import Handler, Reply, Setting
 from nacre.handlers.blazingtext_model import FastText
@@ -53,7 +54,8 @@ class BlazingText(Handler):
 
     def __init__(self, model: FastText, env: Mapping[str, str]):
         self.model = model
-        self.types = (JSON, JSON_LINES) if env.get(COMPAT.name) == "aws" else (JSON, JSON_LINES, CSV, PLAIN)
+        self.compat = env.get(COMPAT.name) == "aws"
+        self.types = (JSON, JSON_LINES) if self.compat else (JSON, JSON_LINES, CSV, PLAIN)
 
     @classmethod
     def load(cls, model_dir: Path, env: Mapping[str, str]) -> BlazingText:
@@ -63,8 +65,12 @@ class BlazingText(Handler):
         self.type_of(content_type)
 
     def type_of(self, content_type: str | None) -> str:
-        """Without parameters; JSON if there is none. Raises RequestError, 415."""
-        name = (content_type or JSON).split(";")[0].strip().lower()
+        """Without parameters; JSON if there is none. Raises RequestError, 415, for another charset too: sentences in
+        it would be read as other words."""
+        name, parameters = media_type(content_type or JSON)
+        charset = parameters.get("charset", UTF8[0]).lower()
+        if name in self.types and not (charset in UTF8 or self.compat):
+            raise RequestError("unsupported charset", status=415, expected=UTF8[0], got=content_type)
         if name not in self.types:
             expected = " or ".join(self.types)
             raise RequestError("unsupported content type", status=415, expected=expected, got=content_type)

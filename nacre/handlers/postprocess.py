@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from nacre.errors import RequestError, RowError, SetupError
+from nacre.formats.headers import UTF8, choices, media_type
 from nacre.handlers import postprocess_config as configs
 from nacre.handlers.base import Handler, Reply, Setting
 from nacre.handlers.container import positive
@@ -31,7 +32,6 @@ TABLE_ROWS = Setting("NACRE_TABLE_ROWS", "1000000", "most rows of a table of the
 TABLE_MB = Setting("NACRE_TABLE_MB", "256", "largest file of a table of the model, in MB")
 
 WRITTEN = (CSV, JSON, JSON_LINES)
-CHARSETS = ("utf-8", "utf8", "us-ascii")
 RANGES = {"*/*": None, "text/*": CSV, "application/*": JSON}
 
 
@@ -64,9 +64,8 @@ class Postprocess(Handler):
         self._accepted(accept)
 
     def _accepted(self, accept: str | None) -> str:
-        """The type to answer in: the first of the list that is written here. Raises RequestError, 406."""
-        names = [part.split(";")[0].strip().lower() for part in (accept or "*/*").split(",")]
-        for name in names:
+        """The type to answer in: the best of the list that is written here. Raises RequestError, 406."""
+        for name, _ in map(media_type, choices(accept or "*/*")):
             if name in RANGES:
                 return RANGES[name] or self.default_accept
             if SPELLED.get(name) in WRITTEN:
@@ -124,16 +123,16 @@ class Postprocess(Handler):
 
 def kind_of(content_type: str | None) -> str:
     """The type of a request's body, its parameters looked at for a charset. Raises RequestError, 415."""
-    name, *parameters = [part.strip().lower() for part in (content_type or "").split(";")]
-    charset = next((each.partition("=")[2].strip('" ') for each in parameters if each.startswith("charset")), "utf-8")
-    if name not in SPELLED or charset not in CHARSETS:
+    name, parameters = media_type(content_type or "")
+    charset = parameters.get("charset", "utf-8").lower()
+    if name not in SPELLED or charset not in UTF8:
         expected = f"{', '.join((*WRITTEN, PARQUET))} in UTF-8"
         raise RequestError("cannot read this type", status=415, expected=expected, got=content_type)
     return SPELLED[name]
 
 
 def default_accept(value: str) -> str:
-    kind = SPELLED.get(value.split(";")[0].strip().lower())
+    kind = SPELLED.get(media_type(value)[0])
     if kind not in WRITTEN:
         raise SetupError(f"{ACCEPT.name} is not usable", expected=f"one of {', '.join(WRITTEN)}", got=value)
     return kind

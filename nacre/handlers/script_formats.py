@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nacre.errors import RequestError, RowError, SchemaError
+from nacre.formats import headers
+from nacre.formats.headers import media_type
 from nacre.formats.json import lines, reason
 
 if TYPE_CHECKING:
@@ -29,13 +31,6 @@ AS_TEXT = (JSON, CSV)
 WRAPPERS = ("instances", "inputs", "data")
 """Keys under which a JSON document may hold its rows."""
 FEATURES = "features"
-
-
-def media_type(header: str) -> tuple[str, dict[str, str]]:
-    """`text/csv; charset=utf-8` -> its type in lower case, and its parameters."""
-    name, *rest = header.split(";")
-    pairs = [part.strip().partition("=") for part in rest]
-    return name.strip().lower(), {key.strip().lower(): value.strip().strip('"') for key, _, value in pairs if key}
 
 
 def known(header: str) -> str:
@@ -355,17 +350,8 @@ AWS_ENCODERS = ENCODERS | {
 
 
 def choices(accept: str) -> list[str]:
-    """The types of an Accept header, best first: by `q`, then as they stand; those with q=0 are none."""
-    found = []
-    for part in accept.split(","):
-        name, parameters = media_type(part)
-        try:
-            weight = float(parameters.pop("q", "1"))
-        except ValueError:
-            weight = 0.0
-        if name and weight > 0:
-            found.append((-weight, known(part.strip()) if parameters else name))
-    return [name for _, name in sorted(found, key=lambda each: each[0])]
+    """The types of an Accept header, best first, each as `known` has it."""
+    return [known(each) for each in headers.choices(accept)]
 
 
 def chosen(accept: str, default: str) -> str:
@@ -381,4 +367,4 @@ def chosen(accept: str, default: str) -> str:
     )  # fmt: skip
 
 
-__all__ = ["SchemaError", "as_numbers", "choices", "chosen", "decode"]
+__all__ = ["SchemaError", "as_numbers", "choices", "chosen", "decode", "media_type"]
