@@ -9,6 +9,7 @@ in process and hands numbers over without text where both sides allow it. Both g
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -92,9 +93,7 @@ class Handler:
 
     def execution_parameters(self) -> Mapping[str, Any]:
         """Body of GET /execution-parameters, read by batch transform. Default: one record batch of 6 MB a worker."""
-        import os
-
-        return {"MaxConcurrentTransforms": os.cpu_count() or 1, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": 6}
+        return {"MaxConcurrentTransforms": processors(), "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": 6}
 
     def from_table(self, table: pa.Table) -> Any:
         """A frame from typed columns, for batch transform over Parquet: the columns are found by name, nulls are
@@ -131,3 +130,8 @@ class Handler:
         import numpy as np
 
         return self.take_over(np.array([numbers], np.float64))
+
+
+def processors() -> int:
+    """CPUs this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

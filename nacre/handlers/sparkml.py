@@ -7,7 +7,6 @@ refused, MLeap's numbers, no float outputs, errors without our detail.
 
 from __future__ import annotations
 
-import os
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,7 +15,7 @@ import numpy as np
 from nacre.errors import NacreError, RequestError, RowError
 from nacre.formats import csv, decimals, json
 from nacre.handlers import sparkml_text as text
-from nacre.handlers.base import Handler, Reply, Setting
+from nacre.handlers.base import Handler, Reply, Setting, processors
 from nacre.handlers.sparkml_binding import Binding
 from nacre.handlers.sparkml_requests import (
     ACCEPT,
@@ -400,8 +399,3 @@ def _is_record(data: list[Any], schema: Schema) -> bool:
     """Whether lists and nulls can be the values of one record: a list only where the schema has a vector or array."""
     fits = all(each is None or not column.basic for each, column in zip(data, schema.input, strict=False))
     return fits and len(data) >= len(schema.input)
-
-
-def processors() -> int:
-    """CPUs this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nacre.errors import SetupError
-from nacre.handlers.base import Setting
+from nacre.handlers.base import Setting, processors
 from nacre.handlers.container import positive
 from nacre.serving.stopping import stop_new_workers
 
@@ -66,7 +65,7 @@ class ServerSettings(NamedTuple):
         return cls(
             host=host or env.get(HOST.name) or HOST.default or "",
             port=port_number(env.get(PORT.name) or PORT.default or "") if port is None else port_number(str(port)),
-            workers=workers or positive(WORKERS.name, env.get(WORKERS.name) or str(os.cpu_count() or 1)),
+            workers=workers or positive(WORKERS.name, env.get(WORKERS.name) or str(processors())),
             threads=threads or positive(THREADS.name, env.get(THREADS.name) or THREADS.default or ""),
             timeout=positive(TIMEOUT.name, env.get(TIMEOUT.name) or TIMEOUT.default or ""),
         )
