@@ -38,6 +38,14 @@ class Setting(NamedTuple):
     help: str
 
 
+COMPAT = Setting("NACRE_COMPAT", None, "aws: answer as the AWS container does, without our improvements")
+
+
+def as_aws(env: Mapping[str, str]) -> bool:
+    """Whether a container answers as its AWS twin."""
+    return env.get(COMPAT.name) == "aws"
+
+
 class Handler:
     """Base of all handlers. `frame` is whatever the handler itself likes to work on."""
 

@@ -16,7 +16,7 @@ from nacre.errors import RequestError, RowError, SchemaError
 from nacre.formats import csv
 from nacre.formats.headers import UTF8, media_type
 from nacre.formats.json import reason
-from nacre.handlers.base import Handler, Reply, Setting
+from nacre.handlers.base import COMPAT, Handler, Reply, Setting, as_aws
 from nacre.handlers.blazingtext_model import FastText
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 JSON, JSON_LINES, CSV, PLAIN = "application/json", "application/jsonlines", "text/csv", "text/plain"
-COMPAT = Setting("NACRE_COMPAT", None, "aws: answer as the AWS container does, without our improvements")
 INSTANCES = '{"instances": ["a sentence", …], "configuration": {"k": 1}}'
 SOURCE = '{"source": "a sentence", "k": 1}'
 
@@ -54,7 +53,7 @@ class BlazingText(Handler):
 
     def __init__(self, model: FastText, env: Mapping[str, str]):
         self.model = model
-        self.compat = env.get(COMPAT.name) == "aws"
+        self.compat = as_aws(env)
         self.types = (JSON, JSON_LINES) if self.compat else (JSON, JSON_LINES, CSV, PLAIN)
 
     @classmethod

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from nacre.errors import ModelError, NacreError, RequestError
 from nacre.handlers import script_formats as formats
-from nacre.handlers.base import Handler, Reply, Setting
+from nacre.handlers.base import COMPAT, Handler, Reply, Setting, as_aws
 from nacre.handlers.container import positive
 from nacre.handlers.script_code import DIRECTORY, LOG_LEVEL, PROGRAM, Context, Hook, ScriptError, UserCode
 from nacre.handlers.script_folders import INSTALL
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-COMPAT = Setting("NACRE_COMPAT", None, "aws: answer as the AWS container does, without our improvements")
 DEFAULT_ACCEPT = Setting("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", formats.JSON, "type of replies to Accept: */*")
 TOGETHER = Setting(
     "NACRE_SCRIPT_THREADS", "false", "true: functions of the script may run for several requests of a worker at once"
@@ -68,7 +67,7 @@ class Script(Handler):
         self.model_dir = model_dir.resolve()
         self.env = env
         self.code = code
-        self.compat = env.get(COMPAT.name) == "aws"
+        self.compat = as_aws(env)
         self.default_accept = env.get(DEFAULT_ACCEPT.name) or DEFAULT_ACCEPT.default or ""
         self.model: Any = None
         together = env.get(TOGETHER.name) == "true"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nacre.errors import ModelError, RowError, SchemaError
+from nacre.handlers.base import as_aws
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +35,7 @@ class BundleModel:
     def load(cls, path: Path, env: Mapping[str, str]) -> BundleModel:
         from nacre.plan.model import load
 
-        return cls(load(path, mode="mleap" if env.get("NACRE_COMPAT") == "aws" else "spark"))
+        return cls(load(path, mode="mleap" if as_aws(env) else "spark"))
 
     def predict(self, data: Any) -> np.ndarray:
         """(rows,) for numbers and texts, (rows, size) for vectors. Raises SchemaError, or RowError for the first row

@@ -15,7 +15,7 @@ import numpy as np
 from nacre.errors import NacreError, RequestError, RowError
 from nacre.formats import csv, decimals, json
 from nacre.handlers import sparkml_text as text
-from nacre.handlers.base import Handler, Reply, Setting, processors
+from nacre.handlers.base import COMPAT, Handler, Reply, Setting, as_aws, processors
 from nacre.handlers.sparkml_binding import Binding
 from nacre.handlers.sparkml_requests import (
     ACCEPT,
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from nacre.handlers.sparkml_schema import Schema
 
 BATCH = Setting("SAGEMAKER_BATCH", None, "set by batch transform; any value but empty: get ready for large requests")
-COMPAT = Setting("NACRE_COMPAT", None, "aws: answer as the AWS container does, without our improvements")
 
 TABLE_FROM = 128
 """Lines from which a plain CSV is read by Arrow and scored as columns."""
@@ -95,14 +94,14 @@ class SparkML(Handler):
 
     def __init__(self, model: Model, env: Mapping[str, str]):
         self.model = model
-        self.compat = env.get(COMPAT.name) == "aws"
+        self.compat = as_aws(env)
         self.default_accept = env.get(ACCEPT.name) or text.CSV
         self.bind: Callable[[Schema], Binding] = lru_cache(BINDINGS)(self._bind)
         self._own: Callable[[], Binding] = own_binding(model, env.get(SCHEMA.name), self.compat, self.bind)
 
     @classmethod
     def load(cls, model_dir: Path, env: Mapping[str, str]) -> SparkML:
-        mode = "mleap" if env.get(COMPAT.name) == "aws" else "spark"
+        mode = "mleap" if as_aws(env) else "spark"
         bundle = bundle_in(model_dir)
         if env.get(VERIFY.name) == "true":
             from nacre.proof.verify import require

@@ -19,7 +19,7 @@ from nacre.errors import shown as text_shown
 from nacre.formats import decimals, libsvm
 from nacre.handlers import xgboost_input as inputs
 from nacre.handlers import xgboost_output as outputs
-from nacre.handlers.base import Handler, Reply, Setting
+from nacre.handlers.base import COMPAT, Handler, Reply, Setting, as_aws
 from nacre.handlers.container import positive
 from nacre.handlers.xgboost_models import CrashError, Models
 
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     Row = tuple[float, ...]
 
 PROGRAM = Setting("SAGEMAKER_PROGRAM", None, "script mode: this script answers instead, see the container script")
-COMPAT = Setting("NACRE_COMPAT", None, "aws: answer as the AWS container does, without our improvements")
 PICKLE = Setting("NACRE_ALLOW_PICKLE", "false", "true: load pickled models, which runs the code inside them")
 DEFAULT_ACCEPT = Setting("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", outputs.CSV, "type of replies to Accept: */*")
 BATCH = Setting("SAGEMAKER_BATCH", None, "set by batch transform; any value but empty: one plain line a row")
@@ -108,7 +107,7 @@ class XGBoost(Handler):
 
             return XGBoostScript.load(model_dir, env)
         together = env.get(ENSEMBLE.name, ENSEMBLE.default) == "true"
-        return cls(Models.load(model_dir, env, together, compat=env.get(COMPAT.name) == "aws"), env)
+        return cls(Models.load(model_dir, env, together, compat=as_aws(env)), env)
 
     def _default_accept(self, value: str | None) -> str:
         """Checked once at the start; the AWS container finds out at each request."""

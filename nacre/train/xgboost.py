@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nacre.errors import NacreError, SetupError
+from nacre.handlers.base import as_aws
 from nacre.store import local_path
 from nacre.train import script
 from nacre.train.boosting import MODEL, Boosted, Job, boosted
@@ -187,7 +188,7 @@ def in_container(base: Path) -> int:
     where = Folders(base)
     try:
         settings = container_settings(base)
-        compat = os.environ.get("NACRE_COMPAT") == "aws"
+        compat = as_aws(os.environ)
         found = channels(where.data, where.config, compat)
         keep = where.model if settings.get("save_model_on_termination") == "true" else None
         with stopped_by_signal(keep is not None):
